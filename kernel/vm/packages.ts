@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { release as hostRelease } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { cached, cachePath } from "./cache.ts";
+import { VmError } from "./errors.ts";
+import { run, say } from "./process.ts";
+
+/** A kernel that the VM can boot, with what it takes to build modules for it. */
+export interface Kernel {
+  /** As `uname -r` says it. */
+  readonly release: string;
+  /** The bootable image. */
+  readonly image: string;
+  /** What belongs at `/lib/modules/<release>`, with its `modules.dep`. */
+  readonly modules: string;
+  /** Where `make -C` builds modules for it. */
+  readonly headers: string;
+}
+
+/** What `--kernel` understands, and how the packages of a series are called. */
+const series: Record<string, RegExp> = {
+  "6.1": /^linux-image-(6\.1\.0-\d+-amd64)$/,
+  "6.12": /^linux-image-(6\.12\.\d+\+deb\d+-amd64)$/,
+};
+
+/** The names that {@link kernelNamed} takes. */
+export const kernelNames: readonly string[] = [...Object.keys(series), "host"];
+
+/**
+ * The kernel of a series (`"6.1"`, `"6.12"`), fetched from the distribution's
+ * packages into the cache when it is not there yet, or the `"host"`'s own.
+ *
+ * @throws {VmError} `BAD_OPTION` for another name, `NO_KERNEL` when there is
+ * none, `DOWNLOAD_FAILED` when it could not be fetched.
+ *
+ * @example
+ * ```ts
+ * const { release } = await kernelNamed("6.12");
+ * ```
+ */
+export async function kernelNamed(name: string): Promise<Kernel> {
+  if (name === "host") return hostKernel();
+  const pattern = series[name];
+  if (!pattern) {
+    throw new VmError(
+      "BAD_OPTION",
+      `there is no kernel called "${name}"; choose one of ${
+        kernelNames.join(", ")
+      }`,
+    );
+  }
+  const root = cachePath("kernels", name);
+  if (!existsSync(root)) await fetchKernel(pattern, root);
+  const [release] = readdirSync(join(root, "lib/modules"));
+  if (!release) {
+    throw new VmError(
+      "NO_KERNEL",
+      `${root} holds no kernel; delete it and try again`,
+    );
+  }
+  return {
+    release,
+    image: join(root, `boot/vmlinuz-${release}`),
+    modules: join(root, "lib/modules", release),
+    headers: join(root, `usr/src/linux-headers-${release}`),
+  };
+}
+
+function hostKernel(): Kernel {
+  const release = hostRelease();
+  const image = `/boot/vmlinuz-${release}`;
+  const modules = `/lib/modules/${release}`;
+  const absent = [image, `${modules}/modules.dep`].filter((path) =>
+    !existsSync(path)
+  );
+  if (absent.length > 0) {
+    throw new VmError(
+      "NO_KERNEL",
+      `cannot boot this host's own kernel ${release}: no ${
+        absent.join(" and no ")
+      }.\nInstall the package that holds them, or choose --kernel ${
+        Object.keys(series).join(" or --kernel ")
+      }`,
+    );
+  }
+  return { release, image, modules, headers: `${modules}/build` };
+}
+
+async function fetchKernel(pattern: RegExp, root: string): Promise<void> {
+  let release = await newest(pattern);
+  if (!release) {
+    await updateLists();
+    release = await newest(pattern);
+  }
+  if (!release) {
+    throw new VmError(
+      "NO_KERNEL",
+      `apt knows no package like ${pattern.source}.\n` +
+        "These kernels come from Debian 12 with its security updates: check /etc/apt/sources.list.d, run apt-get update as root, then try again",
+    );
+  }
+  await cached(root, (to) => unpack(release, to, root));
+}
+
+/** Asked of apt each time, because point releases move on and replace another. */
+async function newest(pattern: RegExp): Promise<string | undefined> {
+  const { stdout } = await run([
+    "apt-cache",
+    "search",
+    "--names-only",
+    "^linux-image-6",
+  ]);
+  const numbers = (name: string): number[] =>
+    (name.match(/\d+/g) ?? []).map(Number);
+  return stdout.split("\n")
+    .map((line) => pattern.exec(line.split(" ")[0] ?? "")?.[1])
+    .filter((release) => release !== undefined)
+    .sort((a, b) => compare(numbers(a), numbers(b)))
+    .pop();
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * The packages of one kernel. The headers depend on the others, and kbuild's
+ * own name differs between the series, so apt is asked for it.
+ */
+async function packagesOf(release: string): Promise<string[]> {
+  const headers = `linux-headers-${release}`;
+  const { stdout } = await run(["apt-cache", "depends", headers]);
+  const names = [...stdout.matchAll(/Depends: (linux-(headers|kbuild)-\S+)/g)]
+    .map((match) => match[1])
+    .filter((name) => name !== undefined);
+  return [`linux-image-${release}`, headers, ...new Set(names)];
+}
+
+async function updateLists(): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  say("updating the package lists");
+  await run(["apt-get", "update"], { show: true });
+}
+
+async function unpack(
+  release: string,
+  to: string,
+  root: string,
+): Promise<void> {
+  const downloads = join(to, "downloads");
+  mkdirSync(downloads, { recursive: true });
+  const packages = await packagesOf(release);
+  say(`downloading Linux ${release} (about 100 MB, once)`);
+  // Not as user _apt, who may not write into our cache.
+  const download = [
+    "apt-get",
+    "-o",
+    "APT::Sandbox::User=root",
+    "download",
+    ...packages,
+  ];
+  const options = { cwd: downloads, show: true };
+  let result = await run(download, options);
+  if (result.status !== 0) {
+    await updateLists();
+    result = await run(download, options);
+  }
+  if (result.status !== 0) {
+    throw new VmError(
+      "DOWNLOAD_FAILED",
+      `apt-get could not download ${
+        packages.join(" ")
+      }: ${result.stderr.trim()}\nRun apt-get update as root, then try again`,
+    );
+  }
+  say(`unpacking Linux ${release}`);
+  for (const file of readdirSync(downloads)) {
+    const path = join(downloads, file);
+    const { status, stderr } = await run(["dpkg", "-x", path, to]);
+    if (status !== 0) {
+      throw new VmError(
+        "DOWNLOAD_FAILED",
+        `dpkg could not unpack ${path}: ${stderr.trim()}\nIs the disk full?`,
+      );
+    }
+  }
+  rmSync(downloads, { recursive: true });
+  relocate(release, to, root);
+  await run(["depmod", "-b", to, release], { show: true });
+}
+
+/** Headers name each other by their place on an installed system. */
+function relocate(release: string, to: string, root: string): void {
+  const headers = `usr/src/linux-headers-${release}`;
+  const makefile = join(to, headers, "Makefile");
+  const text = readFileSync(makefile, "utf8");
+  writeFileSync(
+    makefile,
+    text.replaceAll(" /usr/src/", ` ${join(root, "usr/src")}/`),
+  );
+  const common = headers.replace(/-amd64$/, "-common");
+  const links = { build: headers, source: common };
+  for (const [name, target] of Object.entries(links)) {
+    const link = join(to, "lib/modules", release, name);
+    rmSync(link, { force: true });
+    symlinkSync(join(root, target), link);
+  }
+}
