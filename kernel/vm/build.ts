@@ -98,6 +98,10 @@ async function build(kernel: Kernel, { from, sources, to }: Build) {
       `M=${copy}`,
       `-j${availableParallelism()}`,
       "W=1",
+      // So that a WARNING names the file that a person can edit.
+      `KCFLAGS=-fmacro-prefix-map=${copy}/=kernel/`,
+      // Type information for BPF takes pahole, and nobody here reads it.
+      "CONFIG_DEBUG_INFO_BTF_MODULES=",
       "modules",
     ]);
     // The compiler's complaints, about the files that a person can edit.

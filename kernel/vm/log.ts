@@ -37,8 +37,10 @@ const reports: readonly RegExp[] = [
  */
 const harmless: readonly RegExp[] = [];
 
-/** Lines of context shown after a report; a call trace fits. */
-const contextAfter = 30;
+/** Most lines of context shown after a report. */
+const contextAfter = 60;
+
+const endOfReport = /---\[ end trace|---\[ end Kernel panic/;
 
 /**
  * Turns a record of `/dev/kmsg` into a line as dmesg shows it.
@@ -72,7 +74,9 @@ export function scanLog(log: string): string[] {
   let shownTo = -1;
   lines.forEach((line, index) => {
     if (index <= shownTo || !isReport(line)) return;
-    shownTo = Math.min(index + contextAfter, lines.length - 1);
+    const context = lines.slice(index + 1, index + 1 + contextAfter);
+    const end = context.findIndex((next) => endOfReport.test(next));
+    shownTo = index + (end < 0 ? context.length : end + 1);
     found.push(lines.slice(index, shownTo + 1).join("\n").trimEnd());
   });
   return found;
