@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One load or store of a driver, done by the policy of its page. Runs in the
+ * driver's context, inside the page fault that the access raised: any context
+ * but NMI, and it may sleep only where told so.
+ */
+#include "barkeep.h"
+
+/* The backing of an access that does not cross a page. */
+static void *access_shadow(struct barkeep_bar_memory *bar, u64 offset)
+{
+	return page_address(bar->pages[offset >> PAGE_SHIFT]) + offset_in_page(offset);
+}
+
+static u64 shadow_load(const void *from, unsigned int width)
+{
+	switch (width) {
+	case 1:
+		return READ_ONCE(*(const u8 *)from);
+	case 2:
+		return READ_ONCE(*(const u16 *)from);
+	case 4:
+		return READ_ONCE(*(const u32 *)from);
+	default:
+		return READ_ONCE(*(const u64 *)from);
+	}
+}
+
+static void shadow_store(void *to, unsigned int width, u64 value)
+{
+	switch (width) {
+	case 1:
+		WRITE_ONCE(*(u8 *)to, value);
+		break;
+	case 2:
+		WRITE_ONCE(*(u16 *)to, value);
+		break;
+	case 4:
+		WRITE_ONCE(*(u32 *)to, value);
+		break;
+	default:
+		WRITE_ONCE(*(u64 *)to, value);
+	}
+}
+
+static u64 trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		     bool may_sleep)
+{
+	struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_READ,
+		.bar = bar->number,
+		.width = width,
+		.offset = offset,
+	};
+
+	return barkeep_completion_read(bar->dev, &event, may_sleep);
+}
+
+static void trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
+		       bool may_sleep)
+{
+	const struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_WRITE,
+		.bar = bar->number,
+		.width = width,
+		.offset = offset,
+		.value = value,
+		.slot = BARKEEP_NO_SLOT,
+	};
+
+	barkeep_ring_post(bar->dev, &event, may_sleep);
+}
+
+static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		       bool may_sleep)
+{
+	return shadow_load(access_shadow(bar, offset), width);
+}
+
+static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			 u64 value, bool may_sleep)
+{
+	shadow_store(access_shadow(bar, offset), width, value);
+}
+
+static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			 u64 value, bool may_sleep)
+{
+	memory_write(bar, offset, width, value, may_sleep);
+	trap_write(bar, offset, width, value, may_sleep);
+}
+
+static const struct {
+	u64 (*read)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		    bool may_sleep);
+	void (*write)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
+		      bool may_sleep);
+} access_policies[] = {
+	[BARKEEP_POLICY_TRAP] = { trap_read, trap_write },
+	[BARKEEP_POLICY_SHADOW] = { memory_read, shadow_write },
+	/* Such a page does not trap; a part of an access that straddles may come here. */
+	[BARKEEP_POLICY_MEMORY] = { memory_read, memory_write },
+};
+
+static u64 width_mask(unsigned int width)
+{
+	return GENMASK_ULL(width * 8 - 1, 0);
+}
+
+/* NMI could come on top of anything here, so there the device is not there. */
+static bool access_reaches(struct barkeep_bar_memory *bar)
+{
+	return likely(READ_ONCE(bar->dev->config.decoding)) && likely(!in_nmi());
+}
+
+u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			bool may_sleep)
+{
+	u64 value = ~0ULL;
+
+	if (access_reaches(bar))
+		value = access_policies[bar->policy[offset >> PAGE_SHIFT]].read(bar, offset, width,
+										 may_sleep);
+	return value & width_mask(width);
+}
+
+void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			  u64 value, bool may_sleep)
+{
+	if (access_reaches(bar))
+		access_policies[bar->policy[offset >> PAGE_SHIFT]].write(bar, offset, width,
+									  value & width_mask(width),
+									  may_sleep);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the module share: the device, its parts, and the calls
+ * between them. Each part is a struct of its own, owned by the file named with
+ * it; no other file touches its fields except as said there.
+ *
+ * Contexts, for all that follows. An access comes from wherever a driver does
+ * MMIO: process, softirq, hardirq, with or without locks, interrupts on or off.
+ * Config space is accessed with interrupts off, under a raw spinlock of the PCI
+ * core. DMA is mapped and unmapped in any of these too. ioctls sleep. Nothing
+ * on the way of an access allocates, and no lock is held across a wait for
+ * user space.
+ */
+#ifndef _BARKEEP_H
+#define _BARKEEP_H
+
+#include <linux/dma-direction.h>
+#include <linux/ftrace.h>
+#include <linux/interval_tree.h>
+#include <linux/iova.h>
+#include <linux/irq_work.h>
+#include <linux/irqdomain.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "uapi/barkeep.h"
+
+#define BARKEEP_VECTORS_MAX	32	/* what MSI can have */
+
+/**
+ * struct barkeep_config_space - config.c
+ * @lock: protects all of it; innermost but for none, interrupts off
+ * @image: what the host reads
+ * @initial: what a reset restores
+ * @write_mask: bits that the host can write
+ * @clear_mask: bits that the host clears by writing 1
+ * @notify: dwords whose writes raise an event
+ * @dirty: those of @notify written, their event not yet in the ring; atomic
+ * @pm: offset of the PM capability, or 0
+ * @pcie: offset of the PCI Express capability, or 0
+ * @msi: offset of the MSI capability, or 0
+ * @decoding: memory decode is on, power state is D0, device is not dead; read
+ *	without the lock on every access
+ * @mastering: bus mastering is on, in D0 and not dead; read without the lock
+ */
+struct barkeep_config_space {
+	raw_spinlock_t lock;
+	u8 image[BARKEEP_CONFIG_SIZE];
+	u8 initial[BARKEEP_CONFIG_SIZE];
+	u8 write_mask[BARKEEP_CONFIG_SIZE];
+	u8 clear_mask[BARKEEP_CONFIG_SIZE];
+	unsigned long notify[BITS_TO_LONGS(BARKEEP_CONFIG_SIZE / 4)];
+	unsigned long dirty[BITS_TO_LONGS(BARKEEP_CONFIG_SIZE / 4)];
+	u16 pm;
+	u16 pcie;
+	u16 msi;
+	bool decoding;
+	bool mastering;
+};
+
+/**
+ * struct barkeep_bar_memory - bar.c
+ * @dev: the device
+ * @bytes: size, 0 if the BAR is not there
+ * @flags: enum barkeep_bar_flags
+ * @number: BAR number
+ * @pages: the backing, zeroed, one per page of @bytes
+ * @policy: enum barkeep_policy of each page
+ *
+ * All fixed before the device is visible, until its last reference is gone.
+ */
+struct barkeep_bar_memory {
+	struct barkeep_device *dev;
+	u64 bytes;
+	u32 flags;
+	unsigned int number;
+	struct page **pages;
+	u8 *policy;
+};
+
+/**
+ * struct barkeep_ring - of ring.c
+ * @entries: the ring, mapped read-only by the model
+ * @size: entries in it, a power of two
+ * @control: the model's page; read once, never trusted
+ * @tail: next index to be reserved
+ * @head: last valid head seen in @control; only moves forward, never past @tail
+ * @notices: bits of enum barkeep_notice that wait for room
+ * @reset: enum barkeep_reset of BARKEEP_NOTICE_RESET
+ * @wake: wakes both of the next, from any context
+ * @readable: model asleep in BARKEEP_WAIT or poll()
+ * @settled: accesses asleep until a completion or for room
+ * @sleepers: how many
+ */
+struct barkeep_ring {
+	struct barkeep_event *entries;
+	u32 size;
+	struct barkeep_control *control;
+	atomic_t tail ____cacheline_aligned_in_smp;
+	atomic_t head ____cacheline_aligned_in_smp;
+	unsigned long notices;
+	u32 reset;
+	struct irq_work wake;
+	wait_queue_head_t readable;
+	wait_queue_head_t settled;
+	atomic_t sleepers;
+};
+
+/**
+ * struct barkeep_slots - completion.c
+ * @busy: bit per slot
+ * @completions: the model's page; read once, never trusted
+ * @ticket: last ticket of each slot; only its holder touches it
+ * @freed: has accesses that sleep for a slot look again, from any context
+ */
+struct barkeep_slots {
+	unsigned long busy[BITS_TO_LONGS(BARKEEP_SLOTS)];
+	struct barkeep_completion *completions;
+	u32 ticket[BARKEEP_SLOTS];
+	struct irq_work freed;
+};
+
+/**
+ * struct barkeep_vector - irq.c: one MSI vector
+ * @work: carries a message to the CPU that the vector is affine to
+ * @dev: the device
+ * @irq: Linux interrupt number, or 0 while none is allocated
+ */
+struct barkeep_vector {
+	struct irq_work work;
+	struct barkeep_device *dev;
+	unsigned int irq;
+};
+
+/**
+ * struct barkeep_irqs - irq.c
+ * @msi_fwnode: names @msi_domain
+ * @msi_domain: of this device's host bridge
+ * @intx_fwnode: names @intx_domain
+ * @intx_domain: its one line
+ * @intx_irq: Linux interrupt number of the line, or 0
+ * @line: asserted by the model
+ * @intx_masked: by the interrupt core
+ * @intx_work: carries the line's level to a CPU
+ * @vectors: MSI
+ */
+struct barkeep_irqs {
+	struct fwnode_handle *msi_fwnode;
+	struct irq_domain *msi_domain;
+	struct fwnode_handle *intx_fwnode;
+	struct irq_domain *intx_domain;
+	unsigned int intx_irq;
+	bool line;
+	bool intx_masked;
+	struct irq_work intx_work;
+	struct barkeep_vector vectors[BARKEEP_VECTORS_MAX];
+};
+
+/**
+ * struct barkeep_dma_mapping - dma.c: what one call of the DMA API mapped
+ * @range: bus addresses, to the byte
+ * @physical: where it begins in memory, contiguous
+ * @iova: the addresses' allocation, NULL if they are physical
+ * @direction: as the driver has it
+ * @coherent: allocated together with the mapping
+ */
+struct barkeep_dma_mapping {
+	struct interval_tree_node range;
+	phys_addr_t physical;
+	struct iova *iova;
+	enum dma_data_direction direction;
+	bool coherent;
+};
+
+/**
+ * struct barkeep_dma_space - dma.c
+ * @lock: protects all of it, and barkeep_status.refused_dma; interrupts off. A
+ *	copy has it for reading while it touches the driver's memory
+ * @mappings: all that the driver has mapped, by bus address
+ * @iova: where addresses come from, unless @direct
+ * @direct: bus addresses are physical addresses
+ * @ready: barkeep_dma_init() has been through
+ * @last_address: start of the mapping removed last
+ * @last_length: its length
+ */
+struct barkeep_dma_space {
+	rwlock_t lock;
+	struct rb_root_cached mappings;
+	struct iova_domain iova;
+	bool direct;
+	bool ready;
+	u64 last_address;
+	u64 last_length;
+};
+
+/*
+ * State changes that the model is told. They come from contexts that cannot wait
+ * for room in the ring, so each is a bit that stays set until there is room, and
+ * the event carries the state of that moment.
+ */
+enum barkeep_notice {
+	BARKEEP_NOTICE_COMMAND,
+	BARKEEP_NOTICE_POWER,
+	BARKEEP_NOTICE_RESET,
+	BARKEEP_NOTICE_VECTOR,
+	BARKEEP_NOTICE_CONFIG,		/* barkeep_config_space.dirty says where */
+	BARKEEP_NOTICE_PLUGGED,
+	BARKEEP_NOTICE_UNPLUGGED,
+	BARKEEP_NOTICE_COUNT
+};
+
+/**
+ * struct barkeep_device - one function, device.c
+ * @refs: file, root bus, mappings, accesses in progress
+ * @lock: protects the state and @unplug; never held across a wait
+ * @status: kernel-written page; @status->state is protected by @lock
+ * @dead: as if pulled from its slot: all waits end, all reads are all-ones
+ * @timeout_ns: completion timeout
+ * @ready: all parts are there, BARKEEP_PLUG has succeeded; release order
+ * @unplug: wanted
+ * @bus_work: scans the bus and lets the driver probe, later the reverse; what is
+ *	to be done it sees from the state and @unplug. Owns a reference while
+ *	queued
+ * @destroy_work: the last reference can go in any context, destruction sleeps
+ * @bus: root bus, while plugged; only @bus_work touches it
+ * @pdev: the function on @bus; likewise, and interrupt delivery
+ * @sysdata: x86 wants this behind pci_bus.sysdata
+ * @window: address space, [0] below 4 GiB, [1] above
+ * @busn: the one bus number
+ */
+struct barkeep_device {
+	struct kref refs;
+	struct mutex lock;	/* see above */
+	struct barkeep_status *status;
+	bool dead;
+	u64 timeout_ns;
+	bool ready;
+	bool unplug;
+	struct work_struct bus_work;
+	struct work_struct destroy_work;
+	struct pci_bus *bus;
+	struct pci_dev *pdev;
+	struct pci_sysdata sysdata;
+	struct resource window[2];
+	struct resource busn;
+	struct barkeep_config_space config;
+	struct barkeep_bar_memory bars[BARKEEP_BARS];
+	struct barkeep_ring ring;
+	struct barkeep_slots slots;
+	struct barkeep_irqs irqs;
+	struct barkeep_dma_space dma;
+};
+
+static inline struct barkeep_device *barkeep_from_pci(struct pci_bus *bus)
+{
+	return container_of((struct pci_sysdata *)bus->sysdata, struct barkeep_device, sysdata);
+}
+
+/* The life of a device. */
+int barkeep_devices_init(void);
+void barkeep_devices_exit(void);
+struct barkeep_device *barkeep_device_create(void);
+void barkeep_device_get(struct barkeep_device *dev);
+void barkeep_device_put(struct barkeep_device *dev);
+int barkeep_device_plug(struct barkeep_device *dev, struct barkeep_plug *plug);
+void barkeep_device_unplug(struct barkeep_device *dev, bool surprise);
+
+/* A counter on the status page, where user space may read it at any time. */
+static inline void barkeep_count(u64 *counter)
+{
+	atomic64_inc((atomic64_t *)counter);
+}
+
+/* window.c: physical address space with nothing behind it */
+int barkeep_window_reserve(struct barkeep_device *dev);
+void barkeep_window_release(struct barkeep_device *dev);
+bool barkeep_window_contains(phys_addr_t address, size_t bytes);
+struct barkeep_bar_memory *barkeep_window_find(phys_addr_t address, size_t bytes, u64 *offset);
+
+/* bar.c: backing memory and policies */
+int barkeep_bars_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
+void barkeep_bars_destroy(struct barkeep_device *dev);
+void barkeep_bars_kill(struct barkeep_device *dev);
+
+/*
+ * config.c: config space. The host side is what pci_ops call; it may be under a
+ * raw spinlock with interrupts off. barkeep_config_bar() is the address that BAR
+ * register @number holds now, 0 while it holds none.
+ */
+int barkeep_config_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
+u32 barkeep_config_read(struct barkeep_device *dev, unsigned int offset, unsigned int width);
+void barkeep_config_write(struct barkeep_device *dev, unsigned int offset, unsigned int width,
+			  u32 value);
+u64 barkeep_config_bar(struct barkeep_device *dev, unsigned int number);
+void barkeep_config_kill(struct barkeep_device *dev);
+long barkeep_config_ioctl(struct barkeep_device *dev, struct barkeep_config *arg);
+
+/* bus.c: domain, root bus, the function on it; the last two from a work */
+int barkeep_bus_reserve(struct barkeep_device *dev, u32 domain);
+void barkeep_bus_release(struct barkeep_device *dev);
+int barkeep_bus_plug(struct barkeep_device *dev);
+void barkeep_bus_unplug(struct barkeep_device *dev);
+
+/*
+ * irq.c: MSI and INTx. barkeep_irq_attach() is called between scan and
+ * pci_bus_add_devices(), barkeep_irq_update() after each write to config space
+ * that may unmask something, with config.lock held.
+ */
+int barkeep_irq_init(struct barkeep_device *dev);
+void barkeep_irq_destroy(struct barkeep_device *dev);
+int barkeep_irq_attach(struct barkeep_device *dev, struct pci_dev *pdev);
+void barkeep_irq_update(struct barkeep_device *dev);
+long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
+
+/* dma.c: what the driver mapped; dma_copy.c: copies to and from it */
+int barkeep_dma_init(struct barkeep_device *dev, bool direct);
+void barkeep_dma_destroy(struct barkeep_device *dev);
+void barkeep_dma_attach(struct barkeep_device *dev, struct pci_dev *pdev);
+long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
+
+/*
+ * ring.c: events. barkeep_ring_post() waits for room and is false when the
+ * device is dead or its link went down. barkeep_ring_try() does not wait and is
+ * false when there is no room. Both take the event without @sequence, @time and
+ * @cpu. barkeep_notice() is for any context but NMI.
+ */
+int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
+void barkeep_ring_destroy(struct barkeep_device *dev);
+bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
+		       bool may_sleep);
+bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event);
+void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice);
+void barkeep_ring_flush(struct barkeep_device *dev);
+bool barkeep_ring_readable(struct barkeep_device *dev);
+long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
+
+/*
+ * wait.c: waits of accesses for the model, bounded by the completion timeout.
+ * True once @done is; false when the time is up or the device dead.
+ */
+bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
+		  u32 arg, bool may_sleep);
+
+/* completion.c: non-posted accesses */
+int barkeep_slots_init(struct barkeep_device *dev);
+void barkeep_slots_destroy(struct barkeep_device *dev);
+u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
+			    bool may_sleep);
+
+/*
+ * access.c: one load or store, by the policy of its page. Any context but NMI;
+ * may sleep if told so. The access does not cross a page.
+ */
+u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			bool may_sleep);
+void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			  u64 value, bool may_sleep);
+
+/* map.c: the driver's mappings. barkeep_map_find() is for under RCU. */
+struct barkeep_mapping {
+	struct barkeep_bar_memory *bar;
+	unsigned long start;
+	unsigned long bytes;
+	u64 offset;		/* of @start in the BAR */
+	struct rcu_head rcu;
+};
+
+int barkeep_map_init(void);
+void barkeep_map_exit(void);
+struct barkeep_mapping *barkeep_map_find(unsigned long address);
+
+/* hook.c: functions of the kernel that are redirected to ours */
+struct barkeep_hook {
+	const char *name;
+	void *target;
+	/*
+	 * Given the first three arguments, whether to call @target instead.
+	 * Runs in the function's caller's context, whatever that is.
+	 */
+	bool (*ours)(unsigned long first, unsigned long second, unsigned long third);
+	struct ftrace_ops ops;
+};
+
+int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
+void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
+
+/* fault.c: the page fault that an access is */
+int barkeep_fault_init(void);
+void barkeep_fault_exit(void);
+
+/* mmap.c: the model's mappings of the device file */
+int barkeep_mmap(struct barkeep_device *dev, struct vm_area_struct *vma);
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Non-posted accesses. Each takes a completion slot, sends its event with the slot
+ * and a ticket, and waits until the slot holds that ticket. Tickets of a slot
+ * only go up, so a completion that comes too late, or twice, or is made up, meets
+ * nobody. The event goes through the same ring as posted writes and so arrives
+ * after all that were issued before it.
+ */
+#include <linux/mm.h>
+
+#include "barkeep.h"
+
+/* Whether @slot could be taken. Starts at the CPU's own: rarely contended. */
+static bool slot_take(struct barkeep_device *dev, u32 *slot)
+{
+	u32 first = raw_smp_processor_id();
+	u32 n;
+
+	for (n = 0; n < BARKEEP_SLOTS; n++) {
+		*slot = (first + n) % BARKEEP_SLOTS;
+		if (!test_bit(*slot, dev->slots.busy) &&
+		    !test_and_set_bit_lock(*slot, dev->slots.busy))
+			return true;
+	}
+	return false;
+}
+
+static bool slot_maybe_free(struct barkeep_device *dev, u32 unused)
+{
+	return find_first_zero_bit(dev->slots.busy, BARKEEP_SLOTS) < BARKEEP_SLOTS;
+}
+
+static bool slot_acquire(struct barkeep_device *dev, u32 *slot, bool may_sleep)
+{
+	do {
+		if (slot_take(dev, slot))
+			return true;
+	} while (barkeep_wait(dev, slot_maybe_free, 0, may_sleep));
+	return false;
+}
+
+static void slot_release(struct barkeep_device *dev, u32 slot)
+{
+	WRITE_ONCE(dev->status->waiting[slot], 0);
+	clear_bit_unlock(slot, dev->slots.busy);
+	/* One that begins to wait now looks at the slots itself, or times out. */
+	if (unlikely(waitqueue_active(&dev->ring.settled)))
+		irq_work_queue(&dev->slots.freed);
+}
+
+static void slot_freed(struct irq_work *work)
+{
+	struct barkeep_device *dev = container_of(work, struct barkeep_device, slots.freed);
+
+	wake_up_all(&dev->ring.settled);
+}
+
+static bool slot_completed(struct barkeep_device *dev, u32 slot)
+{
+	/* Pairs with the model's release: the value is there. */
+	return smp_load_acquire(&dev->slots.completions[slot].ticket) ==
+	       dev->slots.ticket[slot];
+}
+
+static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_event *event)
+{
+	struct barkeep_event fault = *event;
+
+	barkeep_count(&dev->status->timeouts);
+	fault.kind = BARKEEP_EVENT_FAULT;
+	fault.value = BARKEEP_FAULT_TIMEOUT;
+	barkeep_ring_try(dev, &fault);
+}
+
+/* The value read, or all-ones. Fills in @event's slot and ticket. */
+u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
+			    bool may_sleep)
+{
+	struct barkeep_completion *completion;
+	u64 value = ~0ULL;
+	u32 slot;
+
+	if (!slot_acquire(dev, &slot, may_sleep))
+		return ~0ULL;
+	completion = &dev->slots.completions[slot];
+
+	/* 0 stands for nobody. */
+	if (!++dev->slots.ticket[slot])
+		dev->slots.ticket[slot] = 1;
+	event->slot = slot;
+	event->ticket = dev->slots.ticket[slot];
+	WRITE_ONCE(dev->status->waiting[slot], event->ticket);
+
+	if (!barkeep_ring_post(dev, event, may_sleep))
+		goto out;
+	if (barkeep_wait(dev, slot_completed, slot, may_sleep)) {
+		if (READ_ONCE(completion->status) == BARKEEP_COMPLETION_SUCCESSFUL)
+			value = READ_ONCE(completion->value);
+	} else if (!READ_ONCE(dev->dead)) {
+		slot_timed_out(dev, event);
+	}
+out:
+	slot_release(dev, slot);
+	return value;
+}
+
+int barkeep_slots_init(struct barkeep_device *dev)
+{
+	init_irq_work(&dev->slots.freed, slot_freed);
+	dev->slots.completions = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return dev->slots.completions ? 0 : -ENOMEM;
+}
+
+void barkeep_slots_destroy(struct barkeep_device *dev)
+{
+	irq_work_sync(&dev->slots.freed);
+	free_page((unsigned long)dev->slots.completions);
+	dev->slots.completions = NULL;
+}

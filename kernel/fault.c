@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page fault that an access is. bad_area_nosemaphore() is where the kernel
+ * ends up with a fault it has no explanation for; it is redirected here when the
+ * address is in a mapping of ours.
+ *
+ * What runs here is plain C in the context of the instruction that faulted, not
+ * a probe handler. Interrupts are off on entry and must be off on return; in
+ * between they are as the driver had them. If the driver could sleep, so can we.
+ * NMI is the one context where nothing can be done: reads are all-ones there.
+ */
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+#include <asm/trap_pf.h>
+
+#include "barkeep.h"
+#include "decode.h"
+
+/*
+ * Iterations of a repeated string instruction per fault. The instruction then
+ * faults again for the rest, so that interrupts and the scheduler get their turn
+ * as they do between iterations on the CPU.
+ */
+#define FAULT_ITERATIONS	32
+
+/* An access in progress: who faulted, and what it may do. */
+struct fault_context {
+	struct pt_regs *regs;
+	unsigned long address;
+	bool may_sleep;
+};
+
+/*
+ * A fault says nothing about whether its context may sleep, so ask for all that
+ * forbids it. A task that is not running is between prepare_to_wait() and
+ * schedule(): sleeping here would lose its state.
+ */
+static bool fault_may_sleep(struct pt_regs *regs)
+{
+	return (regs->flags & X86_EFLAGS_IF) && preemptible() && !pagefault_disabled() &&
+	       !rcu_preempt_depth() && !is_idle_task(current) &&
+	       READ_ONCE(current->__state) == TASK_RUNNING;
+}
+
+/*
+ * The mapping that @address is in, with a reference to its device, or NULL if the
+ * driver has unmapped it meanwhile.
+ */
+static bool fault_find(unsigned long address, struct barkeep_bar_memory **bar, u64 *offset)
+{
+	struct barkeep_mapping *mapping;
+	bool found = false;
+
+	rcu_read_lock();
+	mapping = barkeep_map_find(address);
+	if (mapping && kref_get_unless_zero(&mapping->bar->dev->refs)) {
+		*bar = mapping->bar;
+		*offset = mapping->offset + (address - mapping->start);
+		found = true;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * Memory that is not ours: the other side of a string move, or a mapping that the
+ * driver has just undone. False where it cannot be accessed, as user memory.
+ */
+static bool fault_load_elsewhere(unsigned long address, unsigned int width, u64 *value)
+{
+	*value = 0;
+	return !copy_from_kernel_nofault(value, (void *)address, width);
+}
+
+static bool fault_store_elsewhere(unsigned long address, unsigned int width, u64 value)
+{
+	pagefault_disable();
+	switch (width) {
+	case 1:
+		__put_kernel_nofault((void *)address, &value, u8, fault);
+		break;
+	case 2:
+		__put_kernel_nofault((void *)address, &value, u16, fault);
+		break;
+	case 4:
+		__put_kernel_nofault((void *)address, &value, u32, fault);
+		break;
+	default:
+		__put_kernel_nofault((void *)address, &value, u64, fault);
+	}
+	pagefault_enable();
+	return true;
+fault:
+	pagefault_enable();
+	return false;
+}
+
+static bool fault_read_within_page(const struct fault_context *context, unsigned long address,
+				   unsigned int width, u64 *value)
+{
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+
+	if (!fault_find(address, &bar, &offset))
+		return fault_load_elsewhere(address, width, value);
+	*value = barkeep_access_read(bar, offset, width, context->may_sleep);
+	barkeep_device_put(bar->dev);
+	return true;
+}
+
+static bool fault_write_within_page(const struct fault_context *context, unsigned long address,
+				    unsigned int width, u64 value)
+{
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+
+	if (!fault_find(address, &bar, &offset))
+		return fault_store_elsewhere(address, width, value);
+	barkeep_access_write(bar, offset, width, value, context->may_sleep);
+	barkeep_device_put(bar->dev);
+	return true;
+}
+
+static bool fault_within_page(unsigned long address, unsigned int width)
+{
+	return offset_in_page(address) + width <= PAGE_SIZE;
+}
+
+/* An access that crosses a page is more than one on the bus as well. */
+static bool fault_read(const struct fault_context *context, unsigned long address,
+		       unsigned int width, u64 *value)
+{
+	unsigned int n;
+	u64 byte;
+
+	if (likely(fault_within_page(address, width)))
+		return fault_read_within_page(context, address, width, value);
+	*value = 0;
+	for (n = 0; n < width; n++) {
+		if (!fault_read_within_page(context, address + n, 1, &byte))
+			return false;
+		*value |= byte << (8 * n);
+	}
+	return true;
+}
+
+static bool fault_write(const struct fault_context *context, unsigned long address,
+			unsigned int width, u64 value)
+{
+	unsigned int n;
+
+	if (likely(fault_within_page(address, width)))
+		return fault_write_within_page(context, address, width, value);
+	for (n = 0; n < width; n++) {
+		if (!fault_write_within_page(context, address + n, 1, value >> (8 * n) & 0xff))
+			return false;
+	}
+	return true;
+}
+
+static bool emulate_load(const struct fault_context *context,
+			 const struct barkeep_instruction *insn)
+{
+	u64 value;
+
+	if (!fault_read(context, barkeep_insn_address(insn, context->regs), insn->width, &value))
+		return false;
+	barkeep_insn_load(insn, context->regs, value);
+	context->regs->ip += insn->length;
+	return true;
+}
+
+static bool emulate_store(const struct fault_context *context,
+			  const struct barkeep_instruction *insn)
+{
+	if (!fault_write(context, barkeep_insn_address(insn, context->regs), insn->width,
+			 barkeep_insn_value(insn, context->regs)))
+		return false;
+	context->regs->ip += insn->length;
+	return true;
+}
+
+static unsigned long string_count(const struct fault_context *context,
+				  const struct barkeep_instruction *insn)
+{
+	if (!insn->rep)
+		return 1;
+	return min_t(u64, context->regs->cx & insn->address_mask, FAULT_ITERATIONS);
+}
+
+/* Where iteration @n of a string instruction that began at @base is. */
+static unsigned long string_address(const struct fault_context *context,
+				    const struct barkeep_instruction *insn, unsigned long base,
+				    unsigned long n)
+{
+	unsigned long step = n * insn->width;
+
+	return (context->regs->flags & X86_EFLAGS_DF ? base - step : base + step) &
+	       insn->address_mask;
+}
+
+static bool movs_once(const struct fault_context *context, const struct barkeep_instruction *insn,
+		      unsigned long n)
+{
+	unsigned long from = string_address(context, insn, context->regs->si, n);
+	unsigned long to = string_address(context, insn, context->regs->di, n);
+	u64 value;
+
+	return fault_read(context, from, insn->width, &value) &&
+	       fault_write(context, to, insn->width, value);
+}
+
+static bool stos_once(const struct fault_context *context, const struct barkeep_instruction *insn,
+		      unsigned long n)
+{
+	return fault_write(context, string_address(context, insn, context->regs->di, n),
+			   insn->width, barkeep_insn_value(insn, context->regs));
+}
+
+static bool emulate_string(const struct fault_context *context,
+			   const struct barkeep_instruction *insn,
+			   bool (*once)(const struct fault_context *context,
+					const struct barkeep_instruction *insn, unsigned long n))
+{
+	unsigned long count = string_count(context, insn);
+	unsigned long n;
+
+	for (n = 0; n < count; n++) {
+		if (!once(context, insn, n))
+			break;
+	}
+	if (n || !count)
+		barkeep_insn_step(insn, context->regs, n);
+	return n == count;
+}
+
+static bool emulate_movs(const struct fault_context *context,
+			 const struct barkeep_instruction *insn)
+{
+	return emulate_string(context, insn, movs_once);
+}
+
+static bool emulate_stos(const struct fault_context *context,
+			 const struct barkeep_instruction *insn)
+{
+	return emulate_string(context, insn, stos_once);
+}
+
+/* Tells the model, and goes on behind the instruction as if it had read all-ones. */
+static bool emulate_nothing(const struct fault_context *context,
+			    const struct barkeep_instruction *insn)
+{
+	struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_FAULT,
+		.value = BARKEEP_FAULT_UNDECODABLE,
+		.width = insn->width,
+		.slot = BARKEEP_NO_SLOT,
+	};
+	struct barkeep_bar_memory *bar;
+
+	if (fault_find(context->address, &bar, &event.offset)) {
+		event.bar = bar->number;
+		barkeep_count(&bar->dev->status->undecodable);
+		if (!in_nmi())
+			barkeep_ring_try(bar->dev, &event);
+		barkeep_device_put(bar->dev);
+	}
+	barkeep_insn_load(insn, context->regs, ~0ULL);
+	context->regs->ip += insn->length;
+	return true;
+}
+
+static bool (*const fault_operations[])(const struct fault_context *context,
+					const struct barkeep_instruction *insn) = {
+	[BARKEEP_OP_NONE] = emulate_nothing,
+	[BARKEEP_OP_LOAD] = emulate_load,
+	[BARKEEP_OP_STORE] = emulate_store,
+	[BARKEEP_OP_MOVS] = emulate_movs,
+	[BARKEEP_OP_STOS] = emulate_stos,
+};
+
+/* Instruction bytes at @ip; fewer than asked where the next page is not there. */
+static unsigned int fault_fetch(unsigned long ip, u8 *bytes)
+{
+	unsigned int count = BARKEEP_INSTRUCTION_MAX;
+
+	if (!copy_from_kernel_nofault(bytes, (void *)ip, count))
+		return count;
+	count = min_t(unsigned long, count, PAGE_SIZE - offset_in_page(ip));
+	return copy_from_kernel_nofault(bytes, (void *)ip, count) ? 0 : count;
+}
+
+/*
+ * Instruction that this CPU gave up on: it faults again, and then the kernel's own
+ * handling takes its course, with the exception table for copies to user memory
+ * and an oops for the driver that jumped into its data.
+ */
+static DEFINE_PER_CPU(unsigned long, fault_given_up);
+
+static bool fault_emulate(const struct fault_context *context)
+{
+	struct barkeep_instruction insn;
+	u8 bytes[BARKEEP_INSTRUCTION_MAX];
+	unsigned int count = fault_fetch(context->regs->ip, bytes);
+
+	return !barkeep_decode(bytes, count, &insn) &&
+	       fault_operations[insn.operation](context, &insn);
+}
+
+static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+{
+	bool enable = regs->flags & X86_EFLAGS_IF;
+	struct fault_context context = { .regs = regs, .address = address };
+	bool done;
+
+	if (enable)
+		local_irq_enable();
+	context.may_sleep = fault_may_sleep(regs);
+	done = fault_emulate(&context);
+	if (enable)
+		local_irq_disable();
+	if (!done)
+		__this_cpu_write(fault_given_up, regs->ip);
+}
+
+/*
+ * Kernel-mode data accesses to mappings of ours. Migrating between giving up and
+ * faulting again costs one more round.
+ */
+static bool fault_is_ours(unsigned long first, unsigned long error_code, unsigned long address)
+{
+	struct pt_regs *regs = (struct pt_regs *)first;
+
+	if (error_code & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
+		return false;
+	if (!barkeep_map_find(address))
+		return false;
+	if (likely(__this_cpu_read(fault_given_up) != regs->ip))
+		return true;
+	__this_cpu_write(fault_given_up, 0);
+	return false;
+}
+
+static struct barkeep_hook fault_hooks[] = {
+	{ .name = "bad_area_nosemaphore", .target = fault_bad_area, .ours = fault_is_ours },
+};
+
+int barkeep_fault_init(void)
+{
+	return barkeep_hooks_install(fault_hooks, ARRAY_SIZE(fault_hooks));
+}
+
+void barkeep_fault_exit(void)
+{
+	barkeep_hooks_remove(fault_hooks, ARRAY_SIZE(fault_hooks));
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: ((GPL-2.0-only WITH Linux-syscall-note) OR MIT) */
+#ifndef _UAPI_BARKEEP_H
+#define _UAPI_BARKEEP_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: /dev/barkeep
+ *
+ * One open file is one PCI function. BARKEEP_PLUG puts it on a bus of its own,
+ * BARKEEP_UNPLUG or the last close takes it off again.
+ *
+ * Every ioctl takes a pointer to a struct that begins with @size, the size of
+ * the struct that user space was built with, and @flags. A kernel with a
+ * longer struct takes the missing fields as zero; a kernel with a shorter one
+ * takes the call if all that it does not know is zero. Errors common to all:
+ *
+ *  - ENOTTY: no such ioctl
+ *  - E2BIG: the struct is longer than the kernel's, and the excess is not zero
+ *  - EINVAL: @size is too small for any version, or a field has a value that
+ *    no version takes
+ *  - EOPNOTSUPP: an unknown flag is set, or a reserved field is not zero
+ *  - EFAULT: a pointer cannot be read or written
+ *  - ENODEV: the file has no device plugged, or it is gone
+ *
+ * What an ioctl adds to these stands with its struct.
+ *
+ * The file is mapped in pieces, each at its own offset (BARKEEP_MMAP_*) and
+ * with its exact size: EINVAL for any other, EPERM for a writable mapping of
+ * what only the kernel writes, ENODEV before BARKEEP_PLUG.
+ *
+ * All integers are little-endian, as is every machine this runs on.
+ */
+
+/** BARKEEP_ABI - what BARKEEP_INFO reports; changes only incompatibly. */
+#define BARKEEP_ABI		1
+
+#define BARKEEP_IOCTL_TYPE	0xB7
+#define BARKEEP_CONFIG_SIZE	4096
+#define BARKEEP_BARS		6
+/* Non-posted accesses of one device that can be outstanding at a time. */
+#define BARKEEP_SLOTS		64
+#define BARKEEP_RING_MIN	256
+#define BARKEEP_RING_MAX	65536
+#define BARKEEP_REGIONS_MAX	1024
+#define BARKEEP_DMA_SEGMENTS_MAX 1024
+/* All BARs of one device together, in bytes. */
+#define BARKEEP_BAR_BYTES_MAX	(256ULL << 20)
+#define BARKEEP_TIMEOUT_MAX_US	(600U * 1000 * 1000)
+#define BARKEEP_ANY		0xffffffffU
+
+/*
+ * Offsets for mmap(). STATUS and RING are read-only; CONTROL and COMPLETIONS
+ * are what the model writes; BAR(n) is the backing memory of BAR n.
+ */
+#define BARKEEP_MMAP_STATUS	0ULL
+#define BARKEEP_MMAP_CONTROL	(1ULL << 40)
+#define BARKEEP_MMAP_RING	(2ULL << 40)
+#define BARKEEP_MMAP_COMPLETIONS (3ULL << 40)
+#define BARKEEP_MMAP_BAR(n)	((8ULL + (n)) << 40)
+
+#define BARKEEP_STATUS_SIZE	4096
+#define BARKEEP_CONTROL_SIZE	4096
+#define BARKEEP_COMPLETIONS_SIZE 4096
+
+/**
+ * enum barkeep_state - the life of a device, in barkeep_status.state
+ * @BARKEEP_STATE_NEW: opened, nothing plugged
+ * @BARKEEP_STATE_PLUGGING: the bus is being scanned, the driver is probing
+ * @BARKEEP_STATE_PLUGGED: on the bus
+ * @BARKEEP_STATE_UNPLUGGING: the driver is being unbound; it may still access
+ *	the device, so a model that was not surprised goes on answering
+ * @BARKEEP_STATE_GONE: off the bus; barkeep_status.error says whether that was
+ *	a failure to plug
+ */
+enum barkeep_state {
+	BARKEEP_STATE_NEW,
+	BARKEEP_STATE_PLUGGING,
+	BARKEEP_STATE_PLUGGED,
+	BARKEEP_STATE_UNPLUGGING,
+	BARKEEP_STATE_GONE,
+};
+
+/**
+ * enum barkeep_kind - what an event tells
+ * @BARKEEP_EVENT_READ: a non-posted access; it waits for a completion in
+ *	barkeep_event.slot that carries barkeep_event.ticket
+ * @BARKEEP_EVENT_WRITE: a posted write of barkeep_event.value
+ * @BARKEEP_EVENT_CONFIG: a write to a dword of config space that the plug's
+ *	notify bitmap names; offset is the dword's, value what it now holds
+ * @BARKEEP_EVENT_COMMAND: the Command register changed to value
+ * @BARKEEP_EVENT_POWER: the PM capability's state changed to value (0 to 3)
+ * @BARKEEP_EVENT_RESET: the function was reset; value is an enum
+ *	barkeep_reset
+ * @BARKEEP_EVENT_VECTOR: interrupt delivery was set up anew; value is the
+ *	number of MSI or MSI-X vectors that the driver enabled, 0 for none
+ * @BARKEEP_EVENT_FAULT: something was refused; value is an enum
+ *	barkeep_fault, bar, offset, width, slot and ticket are the access's
+ * @BARKEEP_EVENT_PLUGGED: the device is on the bus and bound, if a driver was
+ *	there
+ * @BARKEEP_EVENT_UNPLUGGED: the device has left the bus; the last event
+ */
+enum barkeep_kind {
+	BARKEEP_EVENT_READ = 1,
+	BARKEEP_EVENT_WRITE,
+	BARKEEP_EVENT_CONFIG,
+	BARKEEP_EVENT_COMMAND,
+	BARKEEP_EVENT_POWER,
+	BARKEEP_EVENT_RESET,
+	BARKEEP_EVENT_VECTOR,
+	BARKEEP_EVENT_FAULT,
+	BARKEEP_EVENT_PLUGGED,
+	BARKEEP_EVENT_UNPLUGGED,
+};
+
+enum barkeep_reset {
+	BARKEEP_RESET_FLR = 1,	/* Function Level Reset */
+	BARKEEP_RESET_D3HOT,	/* D3hot to D0 without No_Soft_Reset */
+};
+
+/**
+ * enum barkeep_fault - why an access got no proper answer
+ * @BARKEEP_FAULT_TIMEOUT: a read waited for the completion timeout and was
+ *	completed as all-ones
+ * @BARKEEP_FAULT_UNDECODABLE: the instruction is none that can be emulated; it
+ *	was skipped, and read as all-ones
+ * @BARKEEP_FAULT_LINK: the ring stayed full for the completion timeout: posted
+ *	writes could not be delivered in order any more, so the link was taken
+ *	down; every later access completes as all-ones until unplug
+ */
+enum barkeep_fault {
+	BARKEEP_FAULT_TIMEOUT = 1,
+	BARKEEP_FAULT_UNDECODABLE,
+	BARKEEP_FAULT_LINK,
+};
+
+/* barkeep_event.slot of an event that waits for nothing */
+#define BARKEEP_NO_SLOT		0xffffffffU
+
+/**
+ * struct barkeep_event - an entry of the event ring; one cache line
+ * @sequence: index of the event plus one; written last, with release order.
+ *	An entry is valid for free-running index i, at i & (entries - 1), once
+ *	it holds i + 1 (modulo 2^32)
+ * @kind: enum barkeep_kind
+ * @bar: BAR number, 0 to 5
+ * @width: bytes of the access: 1, 2, 4, 8 or 16
+ * @offset: byte offset in the BAR, or in config space
+ * @value: what was written, or what the kind says
+ * @value_high: upper half of a 16-byte access
+ * @time: nanoseconds on CLOCK_MONOTONIC
+ * @cpu: the driver's CPU
+ * @slot: completion slot of a non-posted access, or BARKEEP_NO_SLOT
+ * @ticket: number that the completion must carry
+ * @__reserved: zero
+ */
+struct barkeep_event {
+	__u32 sequence;
+	__u16 kind;
+	__u8 bar;
+	__u8 width;
+	__aligned_u64 offset;
+	__aligned_u64 value;
+	__aligned_u64 value_high;
+	__aligned_u64 time;
+	__u32 cpu;
+	__u32 slot;
+	__u32 ticket;
+	__u32 __reserved[3];
+};
+
+enum barkeep_completion_status {
+	BARKEEP_COMPLETION_SUCCESSFUL,
+	BARKEEP_COMPLETION_UNSUPPORTED,	/* completes as all-ones */
+};
+
+/**
+ * struct barkeep_completion - a completion slot; one cache line
+ * @value: the value read
+ * @value_high: upper half of a 16-byte access
+ * @status: enum barkeep_completion_status
+ * @ticket: barkeep_event.ticket; written last, with release order
+ * @__reserved: not read
+ *
+ * The kernel never writes here. A ticket that nobody waits for is ignored.
+ */
+struct barkeep_completion {
+	__aligned_u64 value;
+	__aligned_u64 value_high;
+	__u32 status;
+	__u32 ticket;
+	__u32 __reserved[10];
+};
+
+/**
+ * struct barkeep_control - what the model writes; the kernel only reads it
+ * @head: index of the next event to be consumed; entries before it are free
+ * @__pad0: keeps the two words on cache lines of their own
+ * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
+ *	about to be: whoever publishes an event then wakes it. The model sets
+ *	it with sequentially consistent order before its last look at the ring
+ * @__pad1: not read
+ */
+struct barkeep_control {
+	__u32 head;
+	__u32 __pad0[15];
+	__u32 sleeping;
+	__u32 __pad1[15];
+};
+
+/**
+ * struct barkeep_status - what only the kernel writes
+ * @state: enum barkeep_state
+ * @error: negative errno of a plug that failed, else 0
+ * @domain: PCI domain of the device
+ * @bus: its bus number
+ * @devfn: its device number << 3 | its function number
+ * @command: Command register
+ * @vectors: MSI or MSI-X vectors the driver has enabled, 0 for none
+ * @power: PM state, 0 to 3
+ * @line: 1 while INTx is asserted by the model
+ * @link_down: 1 after BARKEEP_FAULT_LINK
+ * @__pad0: zero
+ * @sleepers: accesses asleep until a completion or room in the ring; not zero:
+ *	the model owes a BARKEEP_WAKE after it completes or consumes
+ * @__pad1: zero
+ * @timeouts: reads that were completed as all-ones after the timeout
+ * @undecodable: accesses skipped because the instruction is not known
+ * @refused_dma: DMA segments refused
+ * @__pad2: zero
+ * @waiting: per slot, the ticket it waits for, or 0
+ */
+struct barkeep_status {
+	__u32 state;
+	__s32 error;
+	__u32 domain;
+	__u32 bus;
+	__u32 devfn;
+	__u32 command;
+	__u32 vectors;
+	__u32 power;
+	__u32 line;
+	__u32 link_down;
+	__u32 __pad0[6];
+	__u32 sleepers;
+	__u32 __pad1[15];
+	__aligned_u64 timeouts;
+	__aligned_u64 undecodable;
+	__aligned_u64 refused_dma;
+	__aligned_u64 __pad2[5];
+	__u32 waiting[BARKEEP_SLOTS];
+};
+
+/**
+ * struct barkeep_info - ioctl(BARKEEP_INFO)
+ * @size: sizeof(struct barkeep_info)
+ * @flags: must be 0
+ * @abi: out: BARKEEP_ABI of the module
+ * @page_size: out: bytes of a page, the grain of policies
+ *
+ * Works on every file, plugged or not.
+ */
+struct barkeep_info {
+	__u32 size;
+	__u32 flags;
+	__u32 abi;
+	__u32 page_size;
+};
+
+#define BARKEEP_INFO		_IO(BARKEEP_IOCTL_TYPE, 0x00)
+
+enum barkeep_bar_flags {
+	BARKEEP_BAR_64BIT = 1 << 0,	/* takes the next BAR register too */
+	BARKEEP_BAR_PREFETCHABLE = 1 << 1,
+};
+
+/**
+ * struct barkeep_bar - one memory BAR
+ * @bytes: size, a power of two of at least one page; 0 for a BAR that is not
+ *	there
+ * @flags: enum barkeep_bar_flags
+ * @__reserved: must be 0
+ */
+struct barkeep_bar {
+	__aligned_u64 bytes;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * enum barkeep_policy - who answers the accesses to a page
+ * @BARKEEP_POLICY_TRAP: reads wait for the model, writes are posted to it
+ * @BARKEEP_POLICY_SHADOW: reads are answered by the kernel from the backing
+ *	memory; writes go there and are posted to the model
+ * @BARKEEP_POLICY_MEMORY: nobody; driver and model share the page
+ */
+enum barkeep_policy {
+	BARKEEP_POLICY_TRAP,
+	BARKEEP_POLICY_SHADOW,
+	BARKEEP_POLICY_MEMORY,
+};
+
+/**
+ * struct barkeep_region - the policy of some pages of a BAR
+ * @offset: first byte, page-aligned
+ * @bytes: length, whole pages
+ * @bar: BAR number
+ * @policy: enum barkeep_policy
+ *
+ * Pages that no region names are BARKEEP_POLICY_TRAP.
+ */
+struct barkeep_region {
+	__aligned_u64 offset;
+	__aligned_u64 bytes;
+	__u32 bar;
+	__u32 policy;
+};
+
+enum barkeep_plug_flags {
+	/*
+	 * Hand out physical addresses for DMA, as on a machine without an
+	 * IOMMU, instead of addresses of the device's own.
+	 */
+	BARKEEP_PLUG_DMA_DIRECT = 1 << 0,
+};
+
+/**
+ * struct barkeep_plug - ioctl(BARKEEP_PLUG)
+ * @size: sizeof(struct barkeep_plug)
+ * @flags: enum barkeep_plug_flags
+ * @config: config space image, BARKEEP_CONFIG_SIZE bytes: a type 0 header and
+ *	its capabilities. The BAR registers must be 0; the kernel fills them in
+ * @write_mask: same size: bits that the host can write
+ * @clear_mask: same size: bits that the host clears by writing 1
+ * @notify: BARKEEP_CONFIG_SIZE / 32 bytes: one bit per dword, set where a
+ *	write raises BARKEEP_EVENT_CONFIG
+ * @bars: array of BARKEEP_BARS struct barkeep_bar
+ * @regions: array of @region_count struct barkeep_region
+ * @region_count: at most BARKEEP_REGIONS_MAX
+ * @ring_entries: events the ring holds, a power of two from BARKEEP_RING_MIN to
+ *	BARKEEP_RING_MAX
+ * @timeout_us: completion timeout in microseconds, 1 to
+ *	BARKEEP_TIMEOUT_MAX_US
+ * @domain: in: PCI domain to use, or BARKEEP_ANY for the lowest free one from
+ *	0x0100; out: the one taken
+ *
+ * Returns once all that can fail for want of resources is done; the bus is
+ * scanned and the driver probed while the model already answers:
+ * BARKEEP_EVENT_PLUGGED, or BARKEEP_EVENT_UNPLUGGED with
+ * barkeep_status.error, ends that.
+ *
+ * EBUSY: this file has had a device, or the domain is taken. ENOSPC: no
+ * address space, or no domain, is free. ENOMEM. EINVAL: also an image whose
+ * header type is not 0, whose capability list leaves it or runs in a circle,
+ * BARs that overlap or have impossible sizes, regions outside their BAR or not
+ * on page boundaries.
+ */
+struct barkeep_plug {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 config;
+	__aligned_u64 write_mask;
+	__aligned_u64 clear_mask;
+	__aligned_u64 notify;
+	__aligned_u64 bars;
+	__aligned_u64 regions;
+	__u32 region_count;
+	__u32 ring_entries;
+	__u32 timeout_us;
+	__u32 domain;
+};
+
+#define BARKEEP_PLUG		_IO(BARKEEP_IOCTL_TYPE, 0x01)
+
+enum barkeep_unplug_flags {
+	/* As a card pulled from its slot: all-ones from now on. */
+	BARKEEP_UNPLUG_SURPRISE = 1 << 0,
+};
+
+/**
+ * struct barkeep_unplug - ioctl(BARKEEP_UNPLUG)
+ * @size: sizeof(struct barkeep_unplug)
+ * @flags: enum barkeep_unplug_flags
+ *
+ * Begins the unplug and returns; the driver's remove() still accesses the
+ * device, so the model goes on until BARKEEP_EVENT_UNPLUGGED. Again is no
+ * error.
+ */
+struct barkeep_unplug {
+	__u32 size;
+	__u32 flags;
+};
+
+#define BARKEEP_UNPLUG		_IO(BARKEEP_IOCTL_TYPE, 0x02)
+
+/**
+ * struct barkeep_wait - ioctl(BARKEEP_WAIT)
+ * @size: sizeof(struct barkeep_wait)
+ * @flags: must be 0
+ * @timeout_ns: at most so long; 0 looks only
+ *
+ * Sleeps until the event at barkeep_control.head is published or the device is
+ * gone. ETIMEDOUT: neither; EINTR: a signal came. The file polls readable
+ * under the same condition.
+ */
+struct barkeep_wait {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 timeout_ns;
+};
+
+#define BARKEEP_WAIT		_IO(BARKEEP_IOCTL_TYPE, 0x03)
+
+/**
+ * struct barkeep_wake - ioctl(BARKEEP_WAKE)
+ * @size: sizeof(struct barkeep_wake)
+ * @flags: must be 0
+ *
+ * Has accesses that sleep (barkeep_status.sleepers) look again, and waiters in
+ * BARKEEP_WAIT too.
+ */
+struct barkeep_wake {
+	__u32 size;
+	__u32 flags;
+};
+
+#define BARKEEP_WAKE		_IO(BARKEEP_IOCTL_TYPE, 0x04)
+
+enum barkeep_irq_operation {
+	BARKEEP_IRQ_RAISE,	/* a message: MSI vector */
+	BARKEEP_IRQ_ASSERT,	/* INTx, a level */
+	BARKEEP_IRQ_DEASSERT,
+};
+
+/**
+ * struct barkeep_irq - ioctl(BARKEEP_IRQ)
+ * @size: sizeof(struct barkeep_irq)
+ * @flags: must be 0
+ * @operation: enum barkeep_irq_operation
+ * @vector: for BARKEEP_IRQ_RAISE: 0 up to the number of vectors; else 0
+ *
+ * A masked vector is set pending and delivered when it is unmasked.
+ *
+ * ERANGE: the device has no such vector (or no interrupt pin). EAGAIN: the
+ * driver has not enabled it. EACCES: bus mastering is off.
+ */
+struct barkeep_irq {
+	__u32 size;
+	__u32 flags;
+	__u32 operation;
+	__u32 vector;
+};
+
+#define BARKEEP_IRQ		_IO(BARKEEP_IOCTL_TYPE, 0x05)
+
+enum barkeep_config_flags {
+	BARKEEP_CONFIG_WRITE = 1 << 0,
+};
+
+/**
+ * struct barkeep_config - ioctl(BARKEEP_CONFIG)
+ * @size: sizeof(struct barkeep_config)
+ * @flags: enum barkeep_config_flags; without: read
+ * @offset: first byte
+ * @length: bytes; offset + length at most BARKEEP_CONFIG_SIZE
+ * @buffer: the bytes
+ *
+ * The model's own view of config space: masks do not apply. Command, Status,
+ * the BARs and the MSI, PM and PCIe control registers belong to the host; EPERM
+ * for a write that would change one.
+ */
+struct barkeep_config {
+	__u32 size;
+	__u32 flags;
+	__u32 offset;
+	__u32 length;
+	__aligned_u64 buffer;
+};
+
+#define BARKEEP_CONFIG		_IO(BARKEEP_IOCTL_TYPE, 0x06)
+
+enum barkeep_dma_operation {
+	BARKEEP_DMA_READ,	/* the device reads host memory */
+	BARKEEP_DMA_WRITE,	/* the device writes host memory */
+};
+
+/**
+ * struct barkeep_dma_segment - one copy
+ * @address: bus address, as the driver gave it to the device
+ * @buffer: the model's memory
+ * @length: bytes
+ * @operation: enum barkeep_dma_operation
+ * @__reserved: must be 0
+ */
+struct barkeep_dma_segment {
+	__aligned_u64 address;
+	__aligned_u64 buffer;
+	__aligned_u64 length;
+	__u32 operation;
+	__u32 __reserved;
+};
+
+/**
+ * enum barkeep_dma_reason - why a segment was refused
+ * @BARKEEP_DMA_UNMAPPED: the driver has not mapped this address
+ * @BARKEEP_DMA_PAST_END: it begins in a mapping and runs past its end
+ * @BARKEEP_DMA_DIRECTION: mapped, but not for this direction
+ * @BARKEEP_DMA_STALE: lies in the mapping that was removed last
+ * @BARKEEP_DMA_NO_MASTER: bus mastering is off
+ */
+enum barkeep_dma_reason {
+	BARKEEP_DMA_UNMAPPED = 1,
+	BARKEEP_DMA_PAST_END,
+	BARKEEP_DMA_DIRECTION,
+	BARKEEP_DMA_STALE,
+	BARKEEP_DMA_NO_MASTER,
+};
+
+/* barkeep_dma.nearest_direction: as enum dma_data_direction */
+
+/**
+ * struct barkeep_dma - ioctl(BARKEEP_DMA)
+ * @size: sizeof(struct barkeep_dma)
+ * @flags: must be 0
+ * @segments: array of struct barkeep_dma_segment, copied in their order
+ * @count: at most BARKEEP_DMA_SEGMENTS_MAX
+ * @done: out: segments copied whole; also on error
+ * @reason: out: with EACCES, enum barkeep_dma_reason
+ * @nearest_direction: out: with EACCES, direction of the nearest mapping: 0
+ *	both, 1 the device reads, 2 the device writes
+ * @address: out: with EACCES, the first address refused
+ * @nearest_address: out: with EACCES, start of the nearest mapping
+ * @nearest_length: out: with EACCES, its length; 0 if nothing is mapped
+ *
+ * EACCES: segment number @done was refused; none of it was copied. EFAULT: a
+ * model's buffer of it could not be accessed. EINTR: a signal came between two
+ * segments.
+ */
+struct barkeep_dma {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 segments;
+	__u32 count;
+	__u32 done;
+	__u32 reason;
+	__u32 nearest_direction;
+	__aligned_u64 address;
+	__aligned_u64 nearest_address;
+	__aligned_u64 nearest_length;
+};
+
+#define BARKEEP_DMA		_IO(BARKEEP_IOCTL_TYPE, 0x07)
+
+#endif

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Physical address space for BARs. A window is a hole in iomem_resource: there is
+ * nothing behind it and nothing has to be, for every mapping of it is ours (map.c)
+ * and no access ever leaves the CPU.
+ */
+#include <linux/ioport.h>
+#include <linux/maple_tree.h>
+
+#include "barkeep.h"
+
+#define BELOW_4G	0
+#define ABOVE_4G	1
+
+/* Physical address to device; written under its own lock, read under RCU. */
+static struct maple_tree barkeep_windows =
+	MTREE_INIT(barkeep_windows, MT_FLAGS_USE_RCU);
+
+static int window_of(const struct barkeep_bar_memory *bar)
+{
+	return bar->flags & BARKEEP_BAR_64BIT ? ABOVE_4G : BELOW_4G;
+}
+
+/*
+ * All BARs of a window have sizes that are powers of two: in falling order, as
+ * the PCI core places them, they fit without gaps into their sum, if that begins
+ * at a multiple of the largest.
+ */
+static int window_allocate(struct barkeep_device *dev, int which)
+{
+	struct resource *window = &dev->window[which];
+	u64 total = 0, largest = 0, start, end;
+	int n, ret;
+
+	for (n = 0; n < BARKEEP_BARS; n++) {
+		if (!dev->bars[n].bytes || window_of(&dev->bars[n]) != which)
+			continue;
+		total += dev->bars[n].bytes;
+		largest = max(largest, dev->bars[n].bytes);
+	}
+	if (!total)
+		return 0;
+
+	/* The upper half: far from memory that may be plugged in later. */
+	start = which == ABOVE_4G ? 1ULL << (boot_cpu_data.x86_phys_bits - 1) : SZ_1M;
+	end = which == ABOVE_4G ? (1ULL << boot_cpu_data.x86_phys_bits) - 1 : U32_MAX;
+	window->name = "barkeep";
+	window->flags = IORESOURCE_MEM;
+	if (which == ABOVE_4G)
+		window->flags |= IORESOURCE_MEM_64;
+	ret = allocate_resource(&iomem_resource, window, total, start, end, largest, NULL, NULL);
+	if (ret) {
+		window->flags = 0;
+		return -ENOSPC;
+	}
+	ret = mtree_insert_range(&barkeep_windows, window->start, window->end, dev, GFP_KERNEL);
+	if (ret) {
+		release_resource(window);
+		window->flags = 0;
+	}
+	return ret;
+}
+
+static void window_free(struct resource *window)
+{
+	if (!window->flags)
+		return;
+	mtree_erase(&barkeep_windows, window->start);
+	/* barkeep_window_find() may still hold what it found. */
+	synchronize_rcu();
+	release_resource(window);
+	window->flags = 0;
+}
+
+int barkeep_window_reserve(struct barkeep_device *dev)
+{
+	int ret = window_allocate(dev, BELOW_4G);
+
+	if (ret)
+		return ret;
+	ret = window_allocate(dev, ABOVE_4G);
+	if (ret)
+		window_free(&dev->window[BELOW_4G]);
+	return ret;
+}
+
+void barkeep_window_release(struct barkeep_device *dev)
+{
+	window_free(&dev->window[BELOW_4G]);
+	window_free(&dev->window[ABOVE_4G]);
+}
+
+/* Whether any byte of a mapping that begins here is in a window. Any context. */
+bool barkeep_window_contains(phys_addr_t address, size_t bytes)
+{
+	unsigned long first = address;
+
+	return bytes && mt_find(&barkeep_windows, &first, address + bytes - 1);
+}
+
+/*
+ * The BAR that decodes @bytes from @address on, with a reference to its device,
+ * or NULL if no one BAR does.
+ */
+struct barkeep_bar_memory *barkeep_window_find(phys_addr_t address, size_t bytes, u64 *offset)
+{
+	struct barkeep_device *dev;
+	int n;
+
+	rcu_read_lock();
+	dev = mtree_load(&barkeep_windows, address);
+	if (dev && !kref_get_unless_zero(&dev->refs))
+		dev = NULL;
+	rcu_read_unlock();
+	if (!dev)
+		return NULL;
+
+	for (n = 0; n < BARKEEP_BARS; n++) {
+		u64 start = barkeep_config_bar(dev, n);
+
+		if (!dev->bars[n].bytes || !start || address < start ||
+		    address - start >= dev->bars[n].bytes ||
+		    bytes > dev->bars[n].bytes - (address - start))
+			continue;
+		*offset = address - start;
+		return &dev->bars[n];
+	}
+	barkeep_device_put(dev);
+	return NULL;
+}
