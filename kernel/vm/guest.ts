@@ -68,6 +68,9 @@ export function startGuest(options: GuestOptions): Guest {
   const initrd = join(directory, "initrd");
   writeFileSync(initrd, options.initramfs);
 
+  const removeFiles = (): void =>
+    rmSync(directory, { recursive: true, force: true });
+
   let connection: Socket | undefined;
   let killed = false;
   let kill = (): void => {
@@ -100,6 +103,9 @@ export function startGuest(options: GuestOptions): Guest {
   const ended = new Promise<GuestEnd>((resolve, reject) => {
     const server = createServer((accepted) => {
       connection = accepted;
+      // QEMU has read its files when the guest speaks; gone now, they cannot
+      // be left behind by a process that is killed.
+      accepted.once("data", removeFiles);
       // Frames are taken in order; one that takes its time stops the socket.
       let busy: Promise<void> | undefined;
       const split = frameSplitter((next) => {
@@ -120,7 +126,7 @@ export function startGuest(options: GuestOptions): Guest {
     server.listen(socket, () => {
       if (killed) {
         server.close();
-        rmSync(directory, { recursive: true, force: true });
+        removeFiles();
         return resolve({ serial: "", qemu: "" });
       }
       const [program = "", ...args] = qemuCommand({
@@ -140,7 +146,7 @@ export function startGuest(options: GuestOptions): Guest {
       qemu.on("close", () => {
         connection?.destroy();
         server.close();
-        rmSync(directory, { recursive: true, force: true });
+        removeFiles();
         resolve({ status, failure, serial, qemu: said });
       });
     });

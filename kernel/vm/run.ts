@@ -186,7 +186,13 @@ class Run {
     }
     const to = process[stream];
     if (to.write(data)) return;
-    return new Promise((resolve) => to.once("drain", resolve));
+    return new Promise((resolve) => {
+      const go = (): void => {
+        to.off("drain", go).off("close", go).off("error", go);
+        resolve();
+      };
+      to.on("drain", go).on("close", go).on("error", go);
+    });
   }
 
   /** Ends the guest on a time limit, a signal or an abort. */
@@ -204,6 +210,11 @@ class Run {
       guest.signal(constants.signals.SIGINT);
     });
     on("SIGTERM", () => end(143));
+    for (const to of [process.stdout, process.stderr]) {
+      const broken = (): void => end(141);
+      to.on("error", broken);
+      this.#cleanups.push(() => to.off("error", broken));
+    }
     on("SIGHUP", () => end(129));
     const abort = (): void => end(130);
     this.#options.signal?.addEventListener("abort", abort);
@@ -261,7 +272,7 @@ class Run {
     );
     const log = last(this.#log.join("\n"));
     if (log) process.stderr.write(`last lines of its kernel log:\n${log}\n`);
-    if (end.serial.trim()) {
+    if (end.serial.trim() && scanLog(end.serial).length === 0) {
       process.stderr.write(`its serial console:\n${last(end.serial)}\n`);
     }
     if (end.qemu.trim()) process.stderr.write(`QEMU: ${last(end.qemu)}\n`);
