@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Commands for memory that the device may access. */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include "exerciser.h"
+
+struct exerciser_buffer {
+	struct list_head list;
+	dma_addr_t address;
+	size_t bytes;
+	u8 *memory;
+	bool coherent;
+	enum dma_data_direction direction;
+};
+
+static struct exerciser_buffer *exerciser_find(struct exerciser *exerciser, u64 address)
+{
+	struct exerciser_buffer *buffer;
+
+	list_for_each_entry(buffer, &exerciser->buffers, list) {
+		if (buffer->address == address)
+			return buffer;
+	}
+	return NULL;
+}
+
+static void exerciser_free(struct exerciser *exerciser, struct exerciser_buffer *buffer)
+{
+	struct device *device = &exerciser->pdev->dev;
+
+	if (buffer->coherent) {
+		dma_free_coherent(device, buffer->bytes, buffer->memory, buffer->address);
+	} else {
+		dma_unmap_single(device, buffer->address, buffer->bytes, buffer->direction);
+		kfree(buffer->memory);
+	}
+	list_del(&buffer->list);
+	kfree(buffer);
+}
+
+static int exerciser_keep(struct exerciser *exerciser, struct exerciser_buffer buffer,
+			  char *answer)
+{
+	struct exerciser_buffer *kept = kmemdup(&buffer, sizeof(buffer), GFP_KERNEL);
+
+	if (!kept)
+		return -ENOMEM;
+	list_add(&kept->list, &exerciser->buffers);
+	sprintf(answer, "%#llx", (u64)buffer.address);
+	return 0;
+}
+
+int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	struct exerciser_buffer buffer = {
+		.direction = arguments[0],
+		.bytes = arguments[1],
+	};
+	struct device *device = &exerciser->pdev->dev;
+	int ret;
+
+	buffer.memory = kzalloc(buffer.bytes, GFP_KERNEL);
+	if (!buffer.memory)
+		return -ENOMEM;
+	buffer.address = dma_map_single(device, buffer.memory, buffer.bytes, buffer.direction);
+	ret = dma_mapping_error(device, buffer.address);
+	if (!ret) {
+		ret = exerciser_keep(exerciser, buffer, answer);
+		if (!ret)
+			return 0;
+		dma_unmap_single(device, buffer.address, buffer.bytes, buffer.direction);
+	}
+	kfree(buffer.memory);
+	return ret;
+}
+
+int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	struct exerciser_buffer buffer = { .coherent = true, .bytes = arguments[0] };
+	struct device *device = &exerciser->pdev->dev;
+	int ret;
+
+	buffer.memory = dma_alloc_coherent(device, buffer.bytes, &buffer.address, GFP_KERNEL);
+	if (!buffer.memory)
+		return -ENOMEM;
+	ret = exerciser_keep(exerciser, buffer, answer);
+	if (ret)
+		dma_free_coherent(device, buffer.bytes, buffer.memory, buffer.address);
+	return ret;
+}
+
+int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	struct exerciser_buffer *buffer = exerciser_find(exerciser, arguments[0]);
+
+	if (!buffer)
+		return -ENOENT;
+	exerciser_free(exerciser, buffer);
+	return 0;
+}
+
+static int exerciser_byte(struct exerciser *exerciser, const u64 *arguments, u8 **byte)
+{
+	struct exerciser_buffer *buffer = exerciser_find(exerciser, arguments[0]);
+
+	if (!buffer)
+		return -ENOENT;
+	if (arguments[1] >= buffer->bytes)
+		return -ERANGE;
+	*byte = buffer->memory + arguments[1];
+	return 0;
+}
+
+int exerciser_peek(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	u8 *byte;
+	int ret = exerciser_byte(exerciser, arguments, &byte);
+
+	if (!ret)
+		sprintf(answer, "%#x", READ_ONCE(*byte));
+	return ret;
+}
+
+int exerciser_poke(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	u8 *byte;
+	int ret = exerciser_byte(exerciser, arguments, &byte);
+
+	if (!ret)
+		WRITE_ONCE(*byte, arguments[2]);
+	return ret;
+}
+
+void exerciser_free_buffers(struct exerciser *exerciser)
+{
+	struct exerciser_buffer *buffer, *next;
+
+	list_for_each_entry_safe(buffer, next, &exerciser->buffers, list)
+		exerciser_free(exerciser, buffer);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A driver that does to a PCI function what it is told, a command at a time: for
+ * tests, and for trying out a device that has no driver yet. It binds by
+ * driver_override to any function:
+ *
+ *	echo exerciser > /sys/bus/pci/devices/.../driver_override
+ *	echo 0100:00:00.0 > /sys/bus/pci/drivers/exerciser/bind
+ *
+ * A command is written to /sys/kernel/debug/exerciser/<function>, its answer is
+ * read from there; what fails, fails with the write's errno. Numbers are as C
+ * has them.
+ *
+ *	read BAR OFFSET WIDTH [CONTEXT]		answers the value
+ *	write BAR OFFSET WIDTH VALUE [CONTEXT]
+ *	fill BAR OFFSET BYTES VALUE		memset_io
+ *	sum BAR OFFSET BYTES			memcpy_fromio; answers the bytes' sum
+ *	copy BAR OFFSET BYTES			memcpy_toio of 0, 1, 2, ...
+ *	map DIRECTION BYTES			streaming; answers the bus address
+ *	alloc BYTES				coherent; answers the bus address
+ *	unmap ADDRESS				either
+ *	peek ADDRESS OFFSET			a byte of such memory
+ *	poke ADDRESS OFFSET VALUE
+ *	master 0|1				bus mastering
+ *	memory 0|1				memory decode
+ *	vectors COUNT				MSI vectors; 0 frees them
+ *	intx 0|1				the line instead
+ *	interrupts				answers a count for each vector
+ *	reset					Function Level Reset
+ *	power 0|3				PM state
+ *
+ * CONTEXT is process, atomic (a spinlock held) or off (interrupts off); DIRECTION
+ * is to, from or both.
+ */
+#include <linux/debugfs.h>
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "exerciser.h"
+
+#define ARGUMENTS_MAX	6
+
+static struct dentry *exerciser_directory;
+
+static const struct {
+	const char *name;
+	unsigned int least;	/* arguments */
+	int (*run)(struct exerciser *exerciser, const u64 *arguments, char *answer);
+} exerciser_commands[] = {
+	{ "read", 3, exerciser_read },
+	{ "write", 4, exerciser_write },
+	{ "fill", 4, exerciser_fill },
+	{ "sum", 3, exerciser_sum },
+	{ "copy", 3, exerciser_copy },
+	{ "map", 2, exerciser_map },
+	{ "alloc", 1, exerciser_alloc },
+	{ "unmap", 1, exerciser_unmap },
+	{ "peek", 2, exerciser_peek },
+	{ "poke", 3, exerciser_poke },
+	{ "master", 1, exerciser_master },
+	{ "memory", 1, exerciser_memory },
+	{ "vectors", 1, exerciser_vectors },
+	{ "intx", 1, exerciser_intx },
+	{ "interrupts", 0, exerciser_interrupts },
+	{ "reset", 0, exerciser_reset },
+	{ "power", 1, exerciser_power },
+};
+
+static const struct {
+	const char *word;
+	u64 value;
+} exerciser_words[] = {
+	{ "process", CONTEXT_PROCESS },
+	{ "atomic", CONTEXT_ATOMIC },
+	{ "off", CONTEXT_OFF },
+	{ "to", DMA_TO_DEVICE },
+	{ "from", DMA_FROM_DEVICE },
+	{ "both", DMA_BIDIRECTIONAL },
+};
+
+static int exerciser_argument(const char *text, u64 *value)
+{
+	int n;
+
+	for (n = 0; n < ARRAY_SIZE(exerciser_words); n++) {
+		if (!strcmp(text, exerciser_words[n].word)) {
+			*value = exerciser_words[n].value;
+			return 0;
+		}
+	}
+	return kstrtou64(text, 0, value);
+}
+
+static int exerciser_run(struct exerciser *exerciser, char *line)
+{
+	char *name = strsep(&line, " "), *text;
+	u64 arguments[ARGUMENTS_MAX] = {};
+	unsigned int count = 0;
+	int n, ret;
+
+	while ((text = strsep(&line, " "))) {
+		if (count == ARGUMENTS_MAX)
+			return -E2BIG;
+		ret = exerciser_argument(text, &arguments[count++]);
+		if (ret)
+			return ret;
+	}
+	for (n = 0; n < ARRAY_SIZE(exerciser_commands); n++) {
+		if (strcmp(name, exerciser_commands[n].name))
+			continue;
+		if (count < exerciser_commands[n].least)
+			return -EINVAL;
+		exerciser->answer[0] = 0;
+		return exerciser_commands[n].run(exerciser, arguments, exerciser->answer);
+	}
+	return -ENOTTY;
+}
+
+static ssize_t exerciser_file_write(struct file *file, const char __user *user, size_t length,
+				    loff_t *position)
+{
+	struct exerciser *exerciser = file_inode(file)->i_private;
+	char line[128];
+	int ret;
+
+	if (length >= sizeof(line))
+		return -E2BIG;
+	if (copy_from_user(line, user, length))
+		return -EFAULT;
+	line[length] = 0;
+
+	mutex_lock(&exerciser->lock);
+	ret = exerciser_run(exerciser, strim(line));
+	mutex_unlock(&exerciser->lock);
+	return ret ?: length;
+}
+
+static int exerciser_show(struct seq_file *seq, void *unused)
+{
+	struct exerciser *exerciser = seq->private;
+
+	mutex_lock(&exerciser->lock);
+	seq_printf(seq, "%s\n", exerciser->answer);
+	mutex_unlock(&exerciser->lock);
+	return 0;
+}
+
+static int exerciser_file_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, exerciser_show, inode->i_private);
+}
+
+static const struct file_operations exerciser_file_operations = {
+	.owner = THIS_MODULE,
+	.open = exerciser_file_open,
+	.read = seq_read,
+	.write = exerciser_file_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+static int exerciser_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct exerciser *exerciser = kzalloc(sizeof(*exerciser), GFP_KERNEL);
+	int ret;
+
+	if (!exerciser)
+		return -ENOMEM;
+	exerciser->pdev = pdev;
+	mutex_init(&exerciser->lock);
+	spin_lock_init(&exerciser->spin);
+	INIT_LIST_HEAD(&exerciser->buffers);
+	ret = pci_enable_device(pdev);
+	if (ret)
+		goto err_free;
+	ret = pci_request_regions(pdev, "exerciser");
+	if (ret)
+		goto err_disable;
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		goto err_regions;
+	pci_set_master(pdev);
+	pci_set_drvdata(pdev, exerciser);
+	exerciser->file = debugfs_create_file(pci_name(pdev), 0600, exerciser_directory, exerciser,
+					      &exerciser_file_operations);
+	return 0;
+
+err_regions:
+	pci_release_regions(pdev);
+err_disable:
+	pci_disable_device(pdev);
+err_free:
+	kfree(exerciser);
+	return ret;
+}
+
+static void exerciser_remove(struct pci_dev *pdev)
+{
+	struct exerciser *exerciser = pci_get_drvdata(pdev);
+	int n;
+
+	/* Waits for a command in progress. */
+	debugfs_remove(exerciser->file);
+	exerciser_free_vectors(exerciser);
+	exerciser_free_buffers(exerciser);
+	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
+		if (exerciser->bars[n])
+			pci_iounmap(pdev, exerciser->bars[n]);
+	}
+	pci_clear_master(pdev);
+	pci_release_regions(pdev);
+	pci_disable_device(pdev);
+	kfree(exerciser);
+}
+
+/* Nobody's by itself: driver_override makes this entry match any function. */
+static const struct pci_device_id exerciser_ids[] = {
+	{ PCI_DEVICE_DRIVER_OVERRIDE(PCI_ANY_ID, PCI_ANY_ID, true) },
+	{ }
+};
+
+static struct pci_driver exerciser_driver = {
+	.name = "exerciser",
+	.id_table = exerciser_ids,
+	.probe = exerciser_probe,
+	.remove = exerciser_remove,
+};
+
+static int __init exerciser_init(void)
+{
+	int ret;
+
+	exerciser_directory = debugfs_create_dir("exerciser", NULL);
+	ret = pci_register_driver(&exerciser_driver);
+	if (ret)
+		debugfs_remove(exerciser_directory);
+	return ret;
+}
+module_init(exerciser_init);
+
+static void __exit exerciser_exit(void)
+{
+	pci_unregister_driver(&exerciser_driver);
+	debugfs_remove(exerciser_directory);
+}
+module_exit(exerciser_exit);
+
+MODULE_DESCRIPTION("Does to a PCI function what it is told");
+MODULE_LICENSE("GPL");
