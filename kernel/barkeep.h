@@ -24,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/rbtree.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -34,8 +35,9 @@
 
 /**
  * struct barkeep_config_space - config.c
- * @lock: protects all of it; innermost but for none, interrupts off
- * @image: what the host reads
+ * @lock: protects all of it, and what irq.c has; innermost but for none,
+ *	interrupts off
+ * @image: what the host reads; irq.c sets MSI Pending and Status.Interrupt
  * @initial: what a reset restores
  * @write_mask: bits that the host can write
  * @clear_mask: bits that the host clears by writing 1
@@ -44,13 +46,14 @@
  * @pm: offset of the PM capability, or 0
  * @pcie: offset of the PCI Express capability, or 0
  * @msi: offset of the MSI capability, or 0
+ * @dead: reads are all-ones, writes have no effect, for good
  * @decoding: memory decode is on, power state is D0, device is not dead; read
  *	without the lock on every access
  * @mastering: bus mastering is on, in D0 and not dead; read without the lock
  */
 struct barkeep_config_space {
 	raw_spinlock_t lock;
-	u8 image[BARKEEP_CONFIG_SIZE];
+	u8 image[BARKEEP_CONFIG_SIZE] __aligned(8);
 	u8 initial[BARKEEP_CONFIG_SIZE];
 	u8 write_mask[BARKEEP_CONFIG_SIZE];
 	u8 clear_mask[BARKEEP_CONFIG_SIZE];
@@ -59,6 +62,7 @@ struct barkeep_config_space {
 	u16 pm;
 	u16 pcie;
 	u16 msi;
+	bool dead;
 	bool decoding;
 	bool mastering;
 };
@@ -126,27 +130,36 @@ struct barkeep_slots {
 };
 
 /**
- * struct barkeep_vector - irq.c: one MSI vector
- * @work: carries a message to the CPU that the vector is affine to
+ * struct barkeep_vector - irq.c: one MSI vector, or INTx
+ * @local: brings it to this CPU
+ * @remote: brings it to another
+ * @travelling: how many of these two are on their way
  * @dev: the device
  * @irq: Linux interrupt number, or 0 while none is allocated
+ * @cpu: the one it is affine to
+ * @started: a driver has requested it; until then it is pending
  */
 struct barkeep_vector {
-	struct irq_work work;
+	struct irq_work local;
+	call_single_data_t remote;
+	atomic_t travelling;
 	struct barkeep_device *dev;
 	unsigned int irq;
+	unsigned int cpu;
+	bool started;
 };
 
 /**
  * struct barkeep_irqs - irq.c
  * @msi_fwnode: names @msi_domain
- * @msi_domain: of this device's host bridge
+ * @msi_domain: of this device's host bridge; bus.c gives it to the root bus
  * @intx_fwnode: names @intx_domain
  * @intx_domain: its one line
- * @intx_irq: Linux interrupt number of the line, or 0
  * @line: asserted by the model
  * @intx_masked: by the interrupt core
- * @intx_work: carries the line's level to a CPU
+ * @intx: the line's way to a CPU
+ * @pending: MSI vectors raised and not yet sent, also where there is no register
+ *	that shows them
  * @vectors: MSI
  */
 struct barkeep_irqs {
@@ -154,10 +167,10 @@ struct barkeep_irqs {
 	struct irq_domain *msi_domain;
 	struct fwnode_handle *intx_fwnode;
 	struct irq_domain *intx_domain;
-	unsigned int intx_irq;
 	bool line;
 	bool intx_masked;
-	struct irq_work intx_work;
+	struct barkeep_vector intx;
+	u32 pending;
 	struct barkeep_vector vectors[BARKEEP_VECTORS_MAX];
 };
 
@@ -228,7 +241,6 @@ enum barkeep_notice {
  *	queued
  * @destroy_work: the last reference can go in any context, destruction sleeps
  * @bus: root bus, while plugged; only @bus_work touches it
- * @pdev: the function on @bus; likewise, and interrupt delivery
  * @sysdata: x86 wants this behind pci_bus.sysdata
  * @window: address space, [0] below 4 GiB, [1] above
  * @busn: the one bus number
@@ -244,7 +256,6 @@ struct barkeep_device {
 	struct work_struct bus_work;
 	struct work_struct destroy_work;
 	struct pci_bus *bus;
-	struct pci_dev *pdev;
 	struct pci_sysdata sysdata;
 	struct resource window[2];
 	struct resource busn;
@@ -300,20 +311,42 @@ u64 barkeep_config_bar(struct barkeep_device *dev, unsigned int number);
 void barkeep_config_kill(struct barkeep_device *dev);
 long barkeep_config_ioctl(struct barkeep_device *dev, struct barkeep_config *arg);
 
+/* Registers of 1, 2 or 4 bytes, past the masks. Under config.lock. */
+static inline u32 barkeep_config_load(const struct barkeep_config_space *config,
+				      unsigned int offset, unsigned int width)
+{
+	u32 value = 0;
+
+	memcpy(&value, &config->image[offset], width);
+	return value;
+}
+
+static inline void barkeep_config_store(struct barkeep_config_space *config, unsigned int offset,
+					unsigned int width, u32 value)
+{
+	memcpy(&config->image[offset], &value, width);
+}
+
 /* bus.c: domain, root bus, the function on it; the last two from a work */
+int barkeep_bus_init(void);
+void barkeep_bus_exit(void);
 int barkeep_bus_reserve(struct barkeep_device *dev, u32 domain);
 void barkeep_bus_release(struct barkeep_device *dev);
 int barkeep_bus_plug(struct barkeep_device *dev);
 void barkeep_bus_unplug(struct barkeep_device *dev);
 
 /*
- * irq.c: MSI and INTx. barkeep_irq_attach() is called between scan and
- * pci_bus_add_devices(), barkeep_irq_update() after each write to config space
- * that may unmask something, with config.lock held.
+ * irq.c: MSI and INTx. barkeep_irq_attach() is called when the function has been
+ * found, before a driver can be. The four below it are for config.c, which holds
+ * config.lock: vectors that the driver has enabled; what is pending into the
+ * capability; after a reset; after anything that may let an interrupt through.
  */
 int barkeep_irq_init(struct barkeep_device *dev);
 void barkeep_irq_destroy(struct barkeep_device *dev);
-int barkeep_irq_attach(struct barkeep_device *dev, struct pci_dev *pdev);
+void barkeep_irq_attach(struct barkeep_device *dev, struct pci_dev *pdev);
+unsigned int barkeep_irq_enabled(struct barkeep_device *dev);
+void barkeep_irq_show_pending(struct barkeep_device *dev);
+void barkeep_irq_reset(struct barkeep_device *dev);
 void barkeep_irq_update(struct barkeep_device *dev);
 long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
 

@@ -240,9 +240,12 @@ static int __init barkeep_init(void)
 	ret = barkeep_devices_init();
 	if (ret)
 		return ret;
-	ret = barkeep_map_init();
+	ret = barkeep_bus_init();
 	if (ret)
 		goto err_devices;
+	ret = barkeep_map_init();
+	if (ret)
+		goto err_bus;
 	ret = barkeep_fault_init();
 	if (ret)
 		goto err_map;
@@ -255,6 +258,8 @@ err_fault:
 	barkeep_fault_exit();
 err_map:
 	barkeep_map_exit();
+err_bus:
+	barkeep_bus_exit();
 err_devices:
 	barkeep_devices_exit();
 	return ret;
@@ -270,6 +275,7 @@ static void __exit barkeep_exit(void)
 	misc_deregister(&barkeep_node);
 	barkeep_fault_exit();
 	barkeep_map_exit();
+	barkeep_bus_exit();
 	barkeep_devices_exit();
 }
 module_exit(barkeep_exit);
