@@ -53,6 +53,23 @@ static void ring_wake(struct irq_work *work)
 	wake_up_all(&ring->readable);
 }
 
+/*
+ * A wake-up takes locks that the driver may hold, so it is left to an irq_work;
+ * and one that spins with interrupts off leaves it to another CPU, for on its own
+ * it would run after the wait that it is to end.
+ */
+static void ring_wake_model(struct barkeep_ring *ring)
+{
+	unsigned int other = nr_cpu_ids;
+
+	if (irqs_disabled())
+		other = cpumask_any_but(cpu_online_mask, smp_processor_id());
+	if (other < nr_cpu_ids)
+		irq_work_queue_on(&ring->wake, other);
+	else
+		irq_work_queue(&ring->wake);
+}
+
 static void ring_publish(struct barkeep_ring *ring, u32 index, const struct barkeep_event *event)
 {
 	struct barkeep_event *entry = &ring->entries[index & (ring->size - 1)];
@@ -72,9 +89,8 @@ static void ring_publish(struct barkeep_ring *ring, u32 index, const struct bark
 
 	/* Pairs with the consumer's between setting sleeping and looking here. */
 	smp_mb();
-	/* Not a wake-up from here: the driver may hold any lock. */
 	if (unlikely(READ_ONCE(ring->control->sleeping)))
-		irq_work_queue(&ring->wake);
+		ring_wake_model(ring);
 }
 
 /* Writes that can no longer be delivered in order: nothing after them may be. */
@@ -90,7 +106,7 @@ static void ring_link_down(struct barkeep_device *dev)
 		return;
 	barkeep_config_kill(dev);
 	barkeep_ring_try(dev, &fault);
-	irq_work_queue(&dev->ring.wake);
+	ring_wake_model(&dev->ring);
 }
 
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
