@@ -49,7 +49,7 @@
  * @pdev: the function
  * @regs: BAR 0
  * @directory: in debugfs
- * @gone: it read as all-ones, or is being removed; every loop ends on it
+ * @gone: it was pulled, or is being removed; every loop ends on it
  * @lock: one run at a time
  * @result: of the last run
  * @guard: address where nothing is mapped
@@ -65,6 +65,7 @@
  * @hammers: threads
  * @hammer_count: how many
  * @accesses: all that they did
+ * @unanswered: reads of theirs that came back as all-ones
  */
 struct bench {
 	struct pci_dev *pdev;
@@ -86,12 +87,16 @@ struct bench {
 	struct task_struct *hammers[BENCH_HAMMERS_MAX];
 	unsigned int hammer_count;
 	atomic64_t accesses;
+	atomic64_t unanswered;
 };
 
 static int bench_read(struct bench *bench, unsigned int offset)
 {
 	if (!PCI_POSSIBLE_ERROR(readl(bench->regs + offset)))
 		return 0;
+	/* Or nobody answered in time: that spoils a run, but the device is there. */
+	if (pci_device_is_present(bench->pdev))
+		return -ETIMEDOUT;
 	WRITE_ONCE(bench->gone, true);
 	return -ENODEV;
 }
@@ -445,10 +450,8 @@ static int bench_hammer(void *data)
 		writel(turn, bench->regs + BENCH_POSTED);
 		writel(turn, bench->regs + BENCH_SHADOW + 8);
 		bench_shadow(bench);
-		if (turn % 16)
-			bench_answered(bench);
-		else
-			bench_answered_atomic(bench);
+		if (turn % 16 ? bench_answered(bench) : bench_answered_atomic(bench))
+			atomic64_inc(&bench->unanswered);
 		atomic64_add(4, &bench->accesses);
 		cond_resched();
 	}
@@ -492,9 +495,10 @@ static ssize_t bench_hammer_read(struct file *file, char __user *buffer, size_t 
 				 loff_t *position)
 {
 	struct bench *bench = file->private_data;
-	char text[64];
-	int n = scnprintf(text, sizeof(text), "%u threads, %llu accesses%s\n",
+	char text[96];
+	int n = scnprintf(text, sizeof(text), "%u threads, %llu accesses, %llu unanswered%s\n",
 			  READ_ONCE(bench->hammer_count), atomic64_read(&bench->accesses),
+			  atomic64_read(&bench->unanswered),
 			  READ_ONCE(bench->gone) ? ", gone" : "");
 
 	return simple_read_from_buffer(buffer, length, position, text, n);
