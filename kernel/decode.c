@@ -340,7 +340,7 @@ int barkeep_decode(const u8 *bytes, unsigned int count, struct barkeep_instructi
 	insn->length = stream.at;
 	if (insn->base == REGISTER_IP)
 		insn->displacement += insn->length;
-	/* Between registers there is nothing to emulate. */
+	/* Registers alone are nothing to emulate. */
 	if ((memory || !(form->flags & FORM_MODRM)) &&
 	    (form->operation != BARKEEP_OP_NONE || form->flags & FORM_DESTINATION))
 		describe(&encoding, form, reg, 1U << operand_size, insn);
@@ -434,14 +434,11 @@ void barkeep_insn_step(const struct barkeep_instruction *insn, struct pt_regs *r
 	if (regs->flags & X86_EFLAGS_DF)
 		distance = -distance;
 
-	/* Without an iteration even the upper halves stay as they are. */
-	if (iterations) {
-		regs->di = (regs->di + distance) & mask;
-		if (insn->operation == BARKEEP_OP_MOVS)
-			regs->si = (regs->si + distance) & mask;
-		if (insn->rep)
-			regs->cx = count - iterations;
-	}
+	regs->di = (regs->di + distance) & mask;
+	if (insn->operation == BARKEEP_OP_MOVS)
+		regs->si = (regs->si + distance) & mask;
+	if (insn->rep)
+		regs->cx = count - iterations;
 	if (iterations == count)
 		regs->ip += insn->length;
 }

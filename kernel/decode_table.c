@@ -3,8 +3,8 @@
  * The opcode maps of 64-bit mode. A cell names a form; the cells that the Intel
  * and AMD manuals leave empty or mark invalid in 64-bit mode are XX, and so are
  * those of prefixes and escapes, which never come here. Where the two manuals
- * differ, all that either has is valid, but for the operand-size prefix of near
- * branches, which is ignored, as Intel does.
+ * differ, all that either has is valid, but for AMD's XOP; the operand-size prefix
+ * of near branches is ignored, as Intel does.
  *
  * Most of 0F38 and 0F3A differs by prefix and extension in what it does, not in
  * what follows, so that empty cells there are decoded as future ones will be.
