@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+
+import { abi, errno } from "./abi.ts";
+import { BarkeepError, Busy } from "./errors.ts";
+import type { Event } from "./events.ts";
+import { EventStream } from "./event_stream.ts";
+import { checkHandlers, type Handlers } from "./handlers.ts";
+import { type Dma, PortDma } from "./dma.ts";
+import { type Irq, PortIrq } from "./irq.ts";
+import { Poller } from "./poller.ts";
+import { Port } from "./port.ts";
+import type { Runtime } from "./runtime.ts";
+import { ServeLoop } from "./serve_loop.ts";
+import { checkSpec, type DeviceSpec } from "./spec.ts";
+
+/** A BAR of an open device. */
+export interface Bar {
+  /**
+   * Its memory, without a copy: what the driver sees in pages that are memory,
+   * what the kernel answers in `shadow` pages. After the unplug it turns into
+   * private zeros, so that a late access is harmless.
+   */
+  readonly buffer: ArrayBuffer;
+}
+
+/** The model's own view of config space; masks do not apply to it. */
+export interface Config {
+  /** Reads the byte at an offset. */
+  read8(offset: number): number;
+  /** Reads the 16-bit word at an offset. */
+  read16(offset: number): number;
+  /** Reads the dword at an offset. */
+  read32(offset: number): number;
+  /**
+   * Writes a byte.
+   *
+   * @throws {BarkeepError} `CONFIG_REFUSED` for what belongs to the host.
+   */
+  write8(offset: number, value: number): void;
+  /** Writes a 16-bit word, as {@link Config.write8}. */
+  write16(offset: number, value: number): void;
+  /** Writes a dword, as {@link Config.write8}. */
+  write32(offset: number, value: number): void;
+}
+
+/** What went wrong so far, in numbers. */
+export interface Counters {
+  /** Reads that were completed as all-ones after the timeout. */
+  readonly timeouts: number;
+  /** Accesses skipped because their instruction is not known. */
+  readonly undecodable: number;
+  /** DMA segments refused. */
+  readonly refusedDma: number;
+  /** Reads that the body of a `for await` left without a completion. */
+  readonly uncompleted: number;
+}
+
+/**
+ * A device on the bus. Its events go to one consumer: a `for await` loop, or
+ * {@link Device.serve}. While there is none, reads time out.
+ *
+ * Leaving the loop ends the iteration, and the device stays. Disposal unplugs
+ * it: the driver's last accesses are answered by the handlers, or as all-ones
+ * where a loop has been left.
+ */
+export interface Device extends AsyncIterable<Event>, AsyncDisposable {
+  /** Settles with the PCI address, as `0100:00:00.0`, once it is on the bus. */
+  readonly plugged: Promise<string>;
+  /** Settles once it has left the bus. */
+  readonly gone: Promise<void>;
+  /** Its BARs by number; `undefined` for one that is not there. */
+  readonly bars: readonly (Bar | undefined)[];
+  /** Its interrupts. */
+  readonly irq: Irq;
+  /** Its access to host memory. */
+  readonly dma: Dma;
+  /** Its config space. */
+  readonly config: Config;
+  /** What went wrong so far. */
+  readonly counters: Counters;
+  /**
+   * Answers events with handlers until the device is off the bus.
+   *
+   * @param options `signal`: unplugs the device when aborted.
+   * @throws {ModelFailed} when a handler threw; the device is unplugged.
+   * @throws {Busy} when something else consumes the events.
+   * @throws {PlugFailed} when the bus did not take the device.
+   */
+  serve(
+    handlers: Handlers,
+    options?: { signal?: AbortSignal },
+  ): Promise<void>;
+  /**
+   * Takes the device off the bus, and waits until it is. The body of a
+   * `for await` need not wait, nor does this then: the events of the driver's
+   * last accesses still come to the loop, and `unplugged` at last.
+   *
+   * @param options `surprise`: as a card pulled from its slot, all-ones at once.
+   */
+  unplug(options?: { surprise?: boolean }): Promise<void>;
+}
+
+let poller: Poller | undefined;
+
+function pollerOf(runtime: Runtime): Poller {
+  poller ??= new Poller(runtime);
+  return poller;
+}
+
+/**
+ * Plugs a device into this machine. Returns before the driver has probed it, so
+ * that its model can answer; see {@link Device.plugged}.
+ *
+ * @param options `signal`: unplugs the device when aborted.
+ * @throws {BadSpec} with all mistakes of the specification.
+ * @throws {NoModule} {NotPermitted} {AbiMismatch} {PlugFailed}
+ *
+ * @example
+ * ```ts
+ * import { open } from "./mod.ts";
+ *
+ * let count = 0;
+ * await using device = await open({
+ *   id: { vendor: 0x1234, device: 0xc0de },
+ *   bars: [{ size: 4096 }],
+ * });
+ * for await (const event of device) {
+ *   if (event.kind === "read") event.complete(count++);
+ * }
+ * ```
+ */
+export async function open(
+  spec: DeviceSpec,
+  options: { signal?: AbortSignal } = {},
+): Promise<Device> {
+  checkSpec(spec);
+  options.signal?.throwIfAborted();
+  const device = new PortDevice(await Port.open(spec), spec);
+  unplugOnAbort(device, options.signal);
+  return device;
+}
+
+class PortDevice implements Device {
+  readonly bars: readonly (Bar | undefined)[];
+  readonly irq: Irq;
+  readonly dma: Dma;
+  readonly config: Config;
+  readonly #port: Port;
+  readonly #spec: DeviceSpec;
+  readonly #poller: Poller;
+  #consumer: ServeLoop | EventStream | undefined;
+
+  constructor(port: Port, spec: DeviceSpec) {
+    this.#port = port;
+    this.#spec = spec;
+    this.#poller = pollerOf(port.runtime);
+    this.bars = port.memory.map((buffer) => buffer && { buffer });
+    this.irq = new PortIrq(port);
+    this.dma = new PortDma(port);
+    this.config = config(port);
+  }
+
+  get plugged(): Promise<string> {
+    return this.#port.onBus.promise;
+  }
+
+  get gone(): Promise<void> {
+    return this.#port.offBus.promise;
+  }
+
+  get counters(): Counters {
+    const { counters, uncompleted } = this.#port;
+    return { ...counters, uncompleted };
+  }
+
+  async serve(
+    handlers: Handlers,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    checkHandlers(handlers, this.#spec);
+    this.#port.mustBeOpen("serve it");
+    if (this.#consumer) throw new Busy();
+    const loop = new ServeLoop(this.#port, this.#poller, handlers);
+    this.#consumer = loop;
+    unplugOnAbort(this, options.signal);
+    await loop.done;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Event> {
+    if (this.#consumer) throw new Busy();
+    const stream = new EventStream(this.#port, this.#poller, () => {
+      this.#consumer = undefined;
+    });
+    this.#consumer = stream;
+    return stream;
+  }
+
+  async unplug(options: { surprise?: boolean } = {}): Promise<void> {
+    if (this.#port.closed) return;
+    this.#port.unplug(options);
+    const consumer = this.#consumer;
+    if (consumer instanceof EventStream && consumer.stuck) return;
+    await this.#drained();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#port.closed) return;
+    this.#port.unplug();
+    if (this.#consumer instanceof EventStream) await this.#consumer.return();
+    await this.#drained();
+  }
+
+  /** Sees to it that somebody answers until the device is off the bus. */
+  async #drained(): Promise<void> {
+    if (!this.#consumer) {
+      const loop = new ServeLoop(this.#port, this.#poller, {});
+      this.#consumer = loop;
+      loop.done.catch(() => {}); // `plugged` says so
+    }
+    // A handler whose promise never settles would keep us from the last event.
+    const watch = setInterval(() => {
+      if (this.#port.closed || !this.#port.ring.isGone()) return;
+      if (this.#consumer?.stuck) this.#consumer.gone();
+    }, 50);
+    await this.gone;
+    clearInterval(watch);
+  }
+}
+
+function unplugOnAbort(device: Device, signal?: AbortSignal): void {
+  if (!signal) return;
+  const abort = (): void => void device.unplug();
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  device.gone.then(() => signal.removeEventListener("abort", abort));
+}
+
+function config(port: Port): Config {
+  const value = new DataView(new ArrayBuffer(4));
+  const call = (flags: number, offset: number, length: number): void => {
+    const tried = `${flags ? "write" : "read"} ${length} bytes ` +
+      `of config space at ${offset}`;
+    port.mustBeOpen(tried);
+    const valid = Number.isInteger(offset) && offset >= 0 &&
+      offset + length <= abi.CONFIG_SIZE;
+    if (!valid) throw new RangeError(`cannot ${tried}: it has 4096 bytes`);
+    const { calls } = port.runtime;
+    const returned = calls.barkeep_config(
+      port.device,
+      flags,
+      offset,
+      length,
+      value,
+    );
+    if (returned === -errno.EPERM) {
+      throw new BarkeepError(
+        "CONFIG_REFUSED",
+        `cannot ${tried}: Command, Status, BARs and the control registers of MSI, PM and ` +
+          "PCI Express belong to the host. Write next to them only",
+      );
+    }
+    if (returned < 0) throw port.error(tried, returned);
+  };
+  const read = (offset: number, length: number): number => {
+    value.setUint32(0, 0);
+    call(0, offset, length);
+    return value.getUint32(0, true);
+  };
+  const write = (offset: number, length: number, bits: number): void => {
+    value.setUint32(0, bits, true);
+    call(abi.CONFIG_WRITE, offset, length);
+  };
+  return {
+    read8: (offset) => read(offset, 1),
+    read16: (offset) => read(offset, 2),
+    read32: (offset) => read(offset, 4),
+    write8: (offset, bits) => write(offset, 1, bits),
+    write16: (offset, bits) => write(offset, 2, bits),
+    write32: (offset, bits) => write(offset, 4, bits),
+  };
+}

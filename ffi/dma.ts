@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+
+import { abi, errno } from "./abi.ts";
+import {
+  type BarkeepError,
+  DmaFault,
+  type DmaMapping,
+  type DmaReason,
+  hex,
+} from "./errors.ts";
+import type { Port } from "./port.ts";
+
+/** One copy between host memory, by bus address, and the model's. */
+export type DmaSegment =
+  /** The device reads host memory. */
+  | { readonly from: number; readonly to: Uint8Array<ArrayBuffer> }
+  /** The device writes host memory. */
+  | { readonly from: Uint8Array<ArrayBuffer>; readonly to: number };
+
+/**
+ * A device's access to the memory that its driver mapped for it. Addresses are
+ * bus addresses, as the driver gives them to the device.
+ *
+ * @example
+ * ```ts
+ * import type { Device } from "./mod.ts";
+ *
+ * function invert({ dma }: Device, address: number): void {
+ *   dma.write(address, dma.read(address, 512).map((byte) => ~byte));
+ * }
+ * ```
+ */
+export interface Dma {
+  /**
+   * Reads host memory.
+   *
+   * @param address Bus address.
+   * @param length Bytes.
+   * @throws {DmaFault} when the driver has not mapped all of it for reading.
+   * @throws {Unplugged} when the device is off the bus.
+   */
+  read(address: number, length: number): Uint8Array<ArrayBuffer>;
+  /**
+   * Writes host memory.
+   *
+   * @param address Bus address.
+   * @param bytes What to write.
+   * @throws {DmaFault} when the driver has not mapped all of it for writing.
+   * @throws {Unplugged} when the device is off the bus.
+   */
+  write(address: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Does many copies, in their order, with one call per 1024.
+   *
+   * @throws {DmaFault} at the first segment that is refused.
+   * @throws {Unplugged} when the device is off the bus.
+   */
+  copy(segments: readonly DmaSegment[]): void;
+}
+
+const reasons: Record<number, DmaReason> = {
+  [abi.DMA_UNMAPPED]: "unmapped",
+  [abi.DMA_PAST_END]: "past-end",
+  [abi.DMA_DIRECTION]: "direction",
+  [abi.DMA_STALE]: "stale",
+  [abi.DMA_NO_MASTER]: "no-bus-master",
+};
+
+const directions: readonly DmaMapping["direction"][] = [
+  "both",
+  "device-reads",
+  "device-writes",
+];
+
+/** The DMA of the device at a port. */
+export class PortDma implements Dma {
+  readonly #port: Port;
+  readonly #result = new DataView(new ArrayBuffer(abi["sizeof dma"]));
+
+  constructor(port: Port) {
+    this.#port = port;
+  }
+
+  read(address: number, length: number): Uint8Array<ArrayBuffer> {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new RangeError(`DMA of ${length} bytes: give a whole number`);
+    }
+    const to = new Uint8Array(length);
+    this.copy([{ from: address, to }]);
+    return to;
+  }
+
+  write(address: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.copy([{ from: bytes, to: address }]);
+  }
+
+  copy(segments: readonly DmaSegment[]): void {
+    this.#port.mustBeOpen("do DMA");
+    const left = segments.map(checked).filter(({ bytes }) => bytes.length > 0);
+    let first = 0;
+    while (first < left.length) {
+      const batch = left.slice(first, first + abi.DMA_SEGMENTS_MAX);
+      first += this.#copy(batch, first);
+    }
+  }
+
+  /** Returns how many segments were copied; fewer than all after a signal. */
+  #copy(segments: readonly Segment[], first: number): number {
+    const { runtime, device } = this.#port;
+    const size = abi["sizeof dma_segment"];
+    const table = new DataView(new ArrayBuffer(segments.length * size));
+    segments.forEach(({ address, bytes, operation }, index) => {
+      const at = index * size;
+      const buffer = runtime.addressOf(bytes);
+      table.setBigUint64(
+        at + abi["dma_segment.address"],
+        BigInt(address),
+        true,
+      );
+      table.setBigUint64(at + abi["dma_segment.buffer"], buffer, true);
+      table.setBigUint64(
+        at + abi["dma_segment.length"],
+        BigInt(bytes.length),
+        true,
+      );
+      table.setUint32(at + abi["dma_segment.operation"], operation, true);
+    });
+    const result = this.#result;
+    const { calls } = runtime;
+    const returned = calls.barkeep_dma(device, table, segments.length, result);
+    if (returned >= 0) return segments.length;
+    const done = result.getUint32(abi["dma.done"], true);
+    if (returned === -errno.EINTR) return done;
+    const segment = segments[done];
+    if (returned === -errno.EACCES && segment) {
+      throw this.#fault(segment, first + done);
+    }
+    throw this.#port.error("do DMA", returned);
+  }
+
+  #fault({ bytes, operation }: Segment, segment: number): BarkeepError {
+    const result = this.#result;
+    const wide = (offset: number): number =>
+      Number(result.getBigUint64(offset, true));
+    const length = wide(abi["dma.nearest_length"]);
+    const direction =
+      directions[result.getUint32(abi["dma.nearest_direction"], true)] ??
+        "both";
+    return new DmaFault({
+      address: wide(abi["dma.address"]),
+      length: bytes.length,
+      operation: operation === abi.DMA_READ ? "read" : "write",
+      reason: reasons[result.getUint32(abi["dma.reason"], true)] ?? "unmapped",
+      nearest: length > 0
+        ? { address: wide(abi["dma.nearest_address"]), length, direction }
+        : undefined,
+      segment,
+    });
+  }
+}
+
+interface Segment {
+  readonly address: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly operation: number;
+}
+
+function checked({ from, to }: DmaSegment): Segment {
+  const segment = typeof from === "number"
+    ? {
+      address: from,
+      bytes: to as Uint8Array<ArrayBuffer>,
+      operation: abi.DMA_READ,
+    }
+    : { address: to as number, bytes: from, operation: abi.DMA_WRITE };
+  const { address, bytes } = segment;
+  if (!Number.isSafeInteger(address) || address < 0) {
+    throw new RangeError(
+      `DMA at ${address}: a bus address is a whole number below 2^53`,
+    );
+  }
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`DMA at ${hex(address)}: the bytes are no Uint8Array`);
+  }
+  return segment;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { BarkeepError } from "./errors.ts";
+
+const devices = "/sys/bus/pci/devices";
+
+/**
+ * Loads a sample driver, whose probe tests the device, and prints what it
+ * reports. The event loop goes on: the model has to answer.
+ *
+ * @param name Of the module, in the directory that `BARKEEP_MODULES` names.
+ * @returns whether the self-test passed.
+ */
+export async function exercise(
+  name: string,
+  options: { address: string; intx: boolean },
+): Promise<boolean> {
+  const directory = process.env.BARKEEP_MODULES;
+  if (directory === undefined) {
+    throw new BarkeepError(
+      "SYSTEM",
+      `cannot load the sample driver ${name}: BARKEEP_MODULES does not say where modules are`,
+    );
+  }
+  const parameters = options.intx ? ["intx=1"] : [];
+  const module = join(directory, `${name}.ko`);
+  const status = await run("insmod", [module, ...parameters]);
+  if (status !== 0) {
+    console.error(`insmod ${module} ended with ${status}`);
+    return false;
+  }
+  const report = await readReport(join(devices, options.address, "selftest"));
+  for (const line of report) console.log(`driver: ${line}`);
+  return report.at(-1) === "passed";
+}
+
+/** Starts a shell, and returns once it has ended. */
+export async function runShell(address: string): Promise<boolean> {
+  for (const line of summary(address)) console.log(line);
+  console.log("the device is plugged until this shell ends");
+  await run(process.env.SHELL ?? "/bin/sh", []);
+  return true;
+}
+
+/** A function as lspci shows it, from sysfs. */
+export function summary(address: string): string[] {
+  const read = (name: string): string =>
+    readFileSync(join(devices, address, name), "utf8").trim();
+  const number = (name: string, digits: number): string =>
+    read(name).replace(/^0x/, "").padStart(digits, "0");
+  const lines = [
+    `${address} class ${number("class", 6)}: ${number("vendor", 4)}:` +
+    `${number("device", 4)} (rev ${number("revision", 2)})`,
+  ];
+  read("resource").split("\n").slice(0, 6).forEach((line, bar) => {
+    const [start = 0n, end = 0n] = line.split(" ").map(BigInt);
+    if (end === 0n) return;
+    lines.push(
+      `  BAR ${bar}: memory at ${start.toString(16)} [size=${
+        bytes(Number(end - start) + 1)
+      }]`,
+    );
+  });
+  return lines;
+}
+
+function bytes(size: number): string {
+  return size < 2 ** 20 ? `${size / 1024}K` : `${size / 2 ** 20}M`;
+}
+
+async function readReport(path: string): Promise<string[]> {
+  try {
+    const text = await readFile(path, "utf8");
+    return text.trim().split("\n");
+  } catch (cause) {
+    throw new BarkeepError(
+      "SYSTEM",
+      `cannot read ${path}: the driver did not bind to the device. Its reason is in the ` +
+        "kernel's log (dmesg)",
+      { cause },
+    );
+  }
+}
+
+function run(program: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: "inherit" });
+    child.on("error", reject);
+    child.on("close", (status) => resolve(status ?? 128));
+  });
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+
+import { abi } from "./abi.ts";
+import { byteEnables, type Piece, SplitAccess } from "./access.ts";
+import { decodeNotice } from "./decode.ts";
+import type { Event, FaultEvent, WriteEvent } from "./events.ts";
+import { DirectRead, type PendingRead, PieceRead } from "./pending_read.ts";
+import { type Consumer, type Poller, progress } from "./poller.ts";
+import type { Port } from "./port.ts";
+import type { Ring } from "./ring.ts";
+
+/**
+ * Events that next() hands out at once before it goes through the poller, which
+ * looks after the event loop and the other devices.
+ */
+const streak = 16;
+
+/** A device's events as an async iterator; one at a time. */
+export class EventStream implements AsyncIterator<Event>, Consumer {
+  readonly ring: Ring;
+  readonly device: number;
+  readonly spin: number;
+  active = false;
+  idleSince = 0;
+  readonly #port: Port;
+  readonly #poller: Poller;
+  readonly #onEnd: () => void;
+  #streak = 0;
+  #ended = false;
+  #read: PendingRead | undefined;
+  #split: { access: SplitAccess; write: boolean; index: number } | undefined;
+  #reported: FaultEvent | undefined;
+  #next: PromiseWithResolvers<IteratorResult<Event>> | undefined;
+
+  constructor(port: Port, poller: Poller, onEnd: () => void) {
+    this.ring = port.ring;
+    this.device = port.device;
+    this.spin = port.spin;
+    this.#port = port;
+    this.#poller = poller;
+    this.#onEnd = onEnd;
+  }
+
+  /** Whether the loop's body runs, or whoever else got the last event. */
+  get stuck(): boolean {
+    return !this.#ended && this.#next === undefined;
+  }
+
+  next(): Promise<IteratorResult<Event>> {
+    this.#settle();
+    if (this.#ended) return this.#last();
+    if (this.#next) return this.#next.promise.then(() => this.next());
+    if (this.#streak < streak) {
+      const event = this.#take();
+      if (event) {
+        this.#streak++;
+        return Promise.resolve({ value: event, done: false });
+      }
+    }
+    this.#streak = 0;
+    this.#next = Promise.withResolvers();
+    this.#poller.add(this);
+    return this.#next.promise;
+  }
+
+  return(): Promise<IteratorResult<Event>> {
+    this.#settle();
+    this.#end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  poll(): number {
+    const event = this.#take();
+    if (!event) return progress.idle;
+    const next = this.#next;
+    this.#next = undefined;
+    next?.resolve({ value: event, done: false });
+    return progress.away;
+  }
+
+  gone(): void {
+    this.#port.unplugged();
+    this.#end();
+  }
+
+  /** What the body left undone: a read without a completion. */
+  #settle(): void {
+    const read = this.#read;
+    this.#read = undefined;
+    if (!read || read.completed || this.#port.closed) return;
+    read.refuse();
+    const { bar, offset, width, time, cpu } = read.event;
+    this.#port.uncompleted++;
+    this.#reported = {
+      kind: "fault",
+      reason: "uncompleted",
+      bar,
+      offset,
+      width,
+      time,
+      cpu,
+    };
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#poller.remove(this);
+    this.#onEnd();
+    const next = this.#next;
+    this.#next = undefined;
+    if (next) this.#last().then(next.resolve, next.reject);
+  }
+
+  #last(): Promise<IteratorResult<Event>> {
+    const failure = this.#port.failure;
+    if (failure) return Promise.reject(failure);
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  #take(): Event | undefined {
+    if (this.#reported) {
+      const event = this.#reported;
+      this.#reported = undefined;
+      return event;
+    }
+    if (this.#split) return this.#takePiece();
+    const ring = this.ring;
+    while (!this.#port.closed && ring.ready()) {
+      const kind = ring.shape() & 0xffff;
+      const event = kind <= abi.EVENT_WRITE
+        ? this.#takeAccess(kind === abi.EVENT_WRITE)
+        : decodeNotice(ring);
+      ring.release();
+      if (ring.owesWake()) this.#port.wake();
+      if (event?.kind === "plugged") this.#port.plugged();
+      if (event?.kind === "unplugged") {
+        this.#port.unplugged();
+        this.#ended = true;
+        this.#onEnd();
+      }
+      if (event) return event;
+    }
+    return undefined;
+  }
+
+  #takeAccess(write: boolean): Event | undefined {
+    const ring = this.ring;
+    const shape = ring.shape();
+    const bar = shape >>> 16 & 0xff;
+    const offset = ring.offset();
+    const width = shape >>> 24;
+    const widths = this.#port.widths[bar] ?? { min: 1, max: 4 };
+    const direct = width >= widths.min && width <= widths.max &&
+      offset % widths.min === 0;
+    if (direct && width <= 4) {
+      return write ? writeEvent(ring) : this.#read = new DirectRead(this.#port);
+    }
+    const access = new SplitAccess(ring, widths);
+    this.#split = { access, write, index: 0 };
+    return this.#takePiece();
+  }
+
+  #takePiece(): Event | undefined {
+    const split = this.#split;
+    const piece = split?.access.pieces[split.index];
+    if (!split || !piece) {
+      this.#split = undefined;
+      return undefined;
+    }
+    if (++split.index === split.access.pieces.length) this.#split = undefined;
+    return split.write
+      ? this.#writeEvent(split.access, piece)
+      : this.#readEvent(split.access, piece);
+  }
+
+  #writeEvent(access: SplitAccess, piece: Piece): Event {
+    const { offset, width } = piece;
+    const { bar, time, cpu } = access;
+    const where = { bar, offset, byteEnables: byteEnables(piece), time, cpu };
+    return width === 8
+      ? { kind: "write64", width, value: access.value64(piece), ...where }
+      : { kind: "write", width, value: access.value(piece), ...where };
+  }
+
+  #readEvent(access: SplitAccess, piece: Piece): Event {
+    const read = new PieceRead(this.#port, access, piece);
+    this.#read = read;
+    return read.event;
+  }
+}
+
+function writeEvent(ring: Ring): WriteEvent {
+  const shape = ring.shape();
+  const width = (shape >>> 24) as 1 | 2 | 4;
+  return {
+    kind: "write",
+    bar: shape >>> 16 & 0xff,
+    offset: ring.offset(),
+    width,
+    value: ring.value(0) >>> 0,
+    byteEnables: (1 << width) - 1,
+    time: ring.time(),
+    cpu: ring.cpu(),
+  };
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+
+/** What all events say. */
+export interface EventBase {
+  /** Nanoseconds on CLOCK_MONOTONIC. */
+  readonly time: number;
+  /** CPU that the driver ran on. */
+  readonly cpu: number;
+}
+
+/** Where an access went. */
+export interface Access extends EventBase {
+  /** BAR number, 0 to 5. */
+  readonly bar: number;
+  /** Bytes from the start of the BAR. */
+  readonly offset: number;
+  /** Bytes of the access. */
+  readonly width: number;
+}
+
+/** The driver reads, and waits for {@link ReadEvent.complete}. */
+export interface ReadEvent extends Access {
+  /** Tells it from other events. */
+  readonly kind: "read";
+  /** Bytes of the access. */
+  readonly width: 1 | 2 | 4;
+  /**
+   * Gives the driver its value; the bytes above `width` are ignored.
+   *
+   * @throws {CompletionRefused} when it was completed before, or the driver
+   * waits no more.
+   * @throws {RangeError} when the value is no whole number of 32 bits.
+   */
+  complete(value: number): void;
+}
+
+/** The driver reads 8 bytes of a BAR that declares `width: 8`. */
+export interface Read64Event extends Access {
+  /** Tells it from other events. */
+  readonly kind: "read64";
+  /** Bytes of the access. */
+  readonly width: 8;
+  /**
+   * Gives the driver its value.
+   *
+   * @throws {CompletionRefused} when it was completed before, or the driver
+   * waits no more.
+   */
+  complete(value: bigint): void;
+}
+
+/** The driver wrote. */
+export interface WriteEvent extends Access {
+  /** Tells it from other events. */
+  readonly kind: "write";
+  /** Bytes of the access. */
+  readonly width: 1 | 2 | 4;
+  /** What it wrote, unsigned. */
+  readonly value: number;
+  /** Bit n: byte n was written; all of them but in a widened write. */
+  readonly byteEnables: number;
+}
+
+/** The driver wrote 8 bytes to a BAR that declares `width: 8`. */
+export interface Write64Event extends Access {
+  /** Tells it from other events. */
+  readonly kind: "write64";
+  /** Bytes of the access. */
+  readonly width: 8;
+  /** What it wrote, unsigned. */
+  readonly value: bigint;
+  /** Bit n: byte n was written; all of them but in a widened write. */
+  readonly byteEnables: number;
+}
+
+/** The host wrote to a dword of config space that `notify` names. */
+export interface ConfigEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "config";
+  /** Offset of the dword. */
+  readonly offset: number;
+  /** What the dword holds now. */
+  readonly value: number;
+}
+
+/** The Command register changed. */
+export interface CommandEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "command";
+  /** The whole register. */
+  readonly value: number;
+  /** Whether the BARs are decoded. */
+  readonly memory: boolean;
+  /** Whether DMA and MSI are allowed. */
+  readonly busMaster: boolean;
+  /** Whether INTx is disabled. */
+  readonly interruptDisable: boolean;
+}
+
+/** The power state changed. */
+export interface PowerEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "power";
+  /** 0 to 3, for D0 to D3hot. */
+  readonly state: number;
+}
+
+/** The function was reset: the model goes back to its initial state. */
+export interface ResetEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "reset";
+  /** Function Level Reset, or return from D3hot. */
+  readonly cause: "flr" | "d3hot";
+}
+
+/** The driver set up interrupts anew. */
+export interface VectorEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "vector";
+  /** MSI vectors enabled, 0 for none. */
+  readonly enabled: number;
+}
+
+/** Something got no proper answer. */
+export interface FaultEvent extends Access {
+  /** Tells it from other events. */
+  readonly kind: "fault";
+  /**
+   * `timeout`: a read waited too long and read as all-ones. `undecodable`: an
+   * instruction that cannot be emulated was skipped. `link`: posted writes
+   * could not be delivered, so the device reads as all-ones until unplugged.
+   * `uncompleted`: the body of a `for await` left a read without completing it.
+   */
+  readonly reason: "timeout" | "undecodable" | "link" | "uncompleted";
+}
+
+/** The device is on the bus, and bound if there is a driver for it. */
+export interface PluggedEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "plugged";
+}
+
+/** The device has left the bus. No event comes after this one. */
+export interface UnpluggedEvent extends EventBase {
+  /** Tells it from other events. */
+  readonly kind: "unplugged";
+}
+
+/** What can happen to a device besides accesses. */
+export type NoticeEvent =
+  | ConfigEvent
+  | CommandEvent
+  | PowerEvent
+  | ResetEvent
+  | VectorEvent
+  | FaultEvent
+  | PluggedEvent
+  | UnpluggedEvent;
+
+/**
+ * Everything that a device is told, told apart by `kind`.
+ *
+ * @example
+ * ```ts
+ * import type { Event } from "./mod.ts";
+ *
+ * function show(event: Event): string {
+ *   return event.kind === "write" ? `wrote ${event.value}` : event.kind;
+ * }
+ * ```
+ */
+export type Event =
+  | ReadEvent
+  | Read64Event
+  | WriteEvent
+  | Write64Event
+  | NoticeEvent;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+
+import type { Piece, SplitAccess } from "./access.ts";
+import { CompletionRefused, hex } from "./errors.ts";
+import type { Read64Event, ReadEvent } from "./events.ts";
+import type { Port } from "./port.ts";
+
+/** A read that the body of a `for await` is asked for. */
+export interface PendingRead {
+  readonly event: ReadEvent | Read64Event;
+  /** Whether its body completed it. */
+  readonly completed: boolean;
+  /** Completes it as all-ones. */
+  refuse(): void;
+}
+
+/** The usual read: as wide as the model wants it. Is its own event. */
+export class DirectRead implements PendingRead, ReadEvent {
+  readonly kind = "read";
+  readonly bar: number;
+  readonly offset: number;
+  readonly width: 1 | 2 | 4;
+  readonly time: number;
+  readonly cpu: number;
+  readonly #port: Port;
+  readonly #slot: number;
+  readonly #ticket: number;
+  #completed = false;
+
+  /** Takes the read at the head of the ring. */
+  constructor(port: Port) {
+    const { ring } = port;
+    const shape = ring.shape();
+    this.bar = shape >>> 16 & 0xff;
+    this.offset = ring.offset();
+    this.width = (shape >>> 24) as 1 | 2 | 4;
+    this.time = ring.time();
+    this.cpu = ring.cpu();
+    this.#port = port;
+    this.#slot = ring.slot();
+    this.#ticket = ring.ticket();
+  }
+
+  get event(): ReadEvent {
+    return this;
+  }
+
+  get completed(): boolean {
+    return this.#completed;
+  }
+
+  complete(value: number): void {
+    if ((value | 0) !== value && (value >>> 0) !== value) {
+      throw new RangeError(wrongValue(value, this.width));
+    }
+    const port = this.#port;
+    const late = this.#completed || port.closed ||
+      !port.ring.waits(this.#slot, this.#ticket);
+    if (late) {
+      const again = this.#completed;
+      this.#completed = true;
+      throw new CompletionRefused(refusal(this, again));
+    }
+    this.#completed = true;
+    port.ring.complete(this.#slot, this.#ticket, value, 0);
+    if (port.ring.owesWake()) port.wake();
+  }
+
+  refuse(): void {
+    const port = this.#port;
+    this.#completed = true;
+    port.ring.refuse(this.#slot, this.#ticket);
+    if (port.ring.owesWake()) port.wake();
+  }
+}
+
+/** A piece of a read, or all of an 8-byte one. */
+export class PieceRead implements PendingRead {
+  readonly event: ReadEvent | Read64Event;
+  completed = false;
+  readonly #port: Port;
+  readonly #access: SplitAccess;
+  readonly #piece: Piece;
+
+  constructor(port: Port, access: SplitAccess, piece: Piece) {
+    this.#port = port;
+    this.#access = access;
+    this.#piece = piece;
+    const { offset, width } = piece;
+    const { bar, time, cpu } = access;
+    this.event = width === 8
+      ? {
+        kind: "read64",
+        bar,
+        offset,
+        width,
+        time,
+        cpu,
+        complete: (value: bigint) => this.#complete(value),
+      }
+      : {
+        kind: "read",
+        bar,
+        offset,
+        width,
+        time,
+        cpu,
+        complete: (value: number) => this.#complete(value),
+      };
+  }
+
+  refuse(): void {
+    this.completed = true;
+    this.#put(-1n);
+  }
+
+  #complete(value: number | bigint): void {
+    const { width } = this.#piece;
+    const valid = typeof value === "bigint"
+      ? width === 8
+      : width < 8 && ((value | 0) === value || (value >>> 0) === value);
+    if (!valid) throw new RangeError(wrongValue(value, width));
+    const { slot, ticket } = this.#access;
+    const again = this.completed;
+    this.completed = true;
+    if (
+      again || this.#port.closed || !this.#port.ring.waits(slot, ticket)
+    ) {
+      throw new CompletionRefused(refusal(this.event, again));
+    }
+    this.#put(BigInt(value));
+  }
+
+  #put(value: bigint): void {
+    const { ring } = this.#port;
+    const access = this.#access;
+    access.put(this.#piece, BigInt.asUintN(64, value));
+    if (this.#piece !== access.pieces.at(-1)) return;
+    access.complete(ring);
+    if (ring.owesWake()) this.#port.wake();
+  }
+}
+
+function wrongValue(value: unknown, width: number): string {
+  const wanted = width === 8 ? "a bigint" : "a whole number of 32 bits";
+  return `a ${width}-byte read completes with ${wanted}, not ${String(value)}`;
+}
+
+function refusal(
+  { width, bar, offset }: ReadEvent | Read64Event,
+  again: boolean,
+): string {
+  const where = `${width} bytes of BAR ${bar} at ${hex(offset)}`;
+  return again
+    ? `it was completed before (${where}). Complete each read once`
+    : `the driver does not wait for it any more (${where}): it timed out, or the ` +
+      "device is gone. Answer sooner, or raise the device's timeout";
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+
+import { abi } from "./abi.ts";
+
+/** The four pieces of shared memory that a ring is made of. */
+export interface RingMemory {
+  readonly status: ArrayBuffer;
+  readonly control: ArrayBuffer;
+  readonly ring: ArrayBuffer;
+  readonly completions: ArrayBuffer;
+}
+
+// Word indices: every access is to a 32-bit word of an Int32Array, which is
+// what runtimes compile to single loads and stores.
+const entryShift = Math.log2(abi["sizeof event"] / 4);
+const shapeWord = abi["event.kind"] / 4;
+const offsetWord = abi["event.offset"] / 4;
+const valueWord = abi["event.value"] / 4;
+const timeWord = abi["event.time"] / 4;
+const cpuWord = abi["event.cpu"] / 4;
+const slotWord = abi["event.slot"] / 4;
+const ticketWord = abi["event.ticket"] / 4;
+const headWord = abi["control.head"] / 4;
+const sleepingWord = abi["control.sleeping"] / 4;
+const slotShift = Math.log2(abi["sizeof completion"] / 4);
+const completionValue = abi["completion.value"] / 4;
+const completionStatus = abi["completion.status"] / 4;
+const completionTicket = abi["completion.ticket"] / 4;
+const stateWord = abi["status.state"] / 4;
+const sleepersWord = abi["status.sleepers"] / 4;
+const waitingWord = abi["status.waiting"] / 4;
+
+/**
+ * The event ring and the completion slots, seen from the model. The fields are
+ * those of the entry at the head, and valid while {@link Ring.ready} is true.
+ *
+ * Ordering: `sequence` is loaded before the rest of an entry, the head and a
+ * completion's `ticket` are stored after all else, each through Atomics.
+ */
+export class Ring {
+  readonly #entries: Int32Array;
+  readonly #control: Int32Array;
+  readonly #completions: Int32Array;
+  readonly #status: Int32Array;
+  readonly #mask: number;
+  /** Free-running, as an int32. */
+  #head = 0;
+  /** Index of the head entry's first word. */
+  #at = 0;
+
+  constructor(memory: RingMemory) {
+    this.#entries = new Int32Array(memory.ring);
+    this.#control = new Int32Array(memory.control);
+    this.#completions = new Int32Array(memory.completions);
+    this.#status = new Int32Array(memory.status);
+    this.#mask = (this.#entries.length >>> entryShift) - 1;
+  }
+
+  /** Whether there is an event at the head. */
+  ready(): boolean {
+    return Atomics.load(this.#entries, this.#at) === (this.#head + 1 | 0);
+  }
+
+  /** Moves on to the next event; its entry is the kernel's again. */
+  release(): void {
+    this.#head = this.#head + 1 | 0;
+    this.#at = (this.#head & this.#mask) << entryShift;
+    Atomics.store(this.#control, headWord, this.#head);
+  }
+
+  /** Kind, BAR and width in one word: `kind | bar << 16 | width << 24`. */
+  shape(): number {
+    return this.#entries[this.#at + shapeWord]!;
+  }
+
+  /** Bytes from the start of the BAR or of config space. */
+  offset(): number {
+    // A BAR has 2^28 bytes at most, so the upper word is zero.
+    return this.#entries[this.#at + offsetWord]!;
+  }
+
+  /** Word `index`, 0 to 3, of the value. */
+  value(index: number): number {
+    return this.#entries[this.#at + valueWord + index]!;
+  }
+
+  /** Completion slot that the access waits in, or -1. */
+  slot(): number {
+    return this.#entries[this.#at + slotWord]!;
+  }
+
+  /** What its completion has to carry. */
+  ticket(): number {
+    return this.#entries[this.#at + ticketWord]!;
+  }
+
+  /** The driver's CPU. */
+  cpu(): number {
+    return this.#entries[this.#at + cpuWord]!;
+  }
+
+  /** Nanoseconds on CLOCK_MONOTONIC. */
+  time(): number {
+    const at = this.#at + timeWord;
+    return this.#entries[at + 1]! * 2 ** 32 + (this.#entries[at]! >>> 0);
+  }
+
+  /** Completes a read of up to 8 bytes. */
+  complete(slot: number, ticket: number, low: number, high: number): void {
+    const at = slot << slotShift;
+    this.#completions[at + completionValue] = low;
+    this.#completions[at + completionValue + 1] = high;
+    this.#completions[at + completionStatus] = abi.COMPLETION_SUCCESSFUL;
+    Atomics.store(this.#completions, at + completionTicket, ticket);
+  }
+
+  /** Completes a read of up to 16 bytes with four words. */
+  completeWords(slot: number, ticket: number, words: Int32Array): void {
+    this.#completions.set(words, (slot << slotShift) + completionValue);
+    const at = slot << slotShift;
+    this.#completions[at + completionStatus] = abi.COMPLETION_SUCCESSFUL;
+    Atomics.store(this.#completions, at + completionTicket, ticket);
+  }
+
+  /** Completes a read as Unsupported Request: all-ones. */
+  refuse(slot: number, ticket: number): void {
+    const at = slot << slotShift;
+    this.#completions[at + completionStatus] = abi.COMPLETION_UNSUPPORTED;
+    Atomics.store(this.#completions, at + completionTicket, ticket);
+  }
+
+  /** Whether the access still waits in its slot. */
+  waits(slot: number, ticket: number): boolean {
+    return Atomics.load(this.#status, waitingWord + slot) === ticket;
+  }
+
+  /** Whether accesses sleep, so that a completion or a release owes a wake. */
+  owesWake(): boolean {
+    return Atomics.load(this.#status, sleepersWord) !== 0;
+  }
+
+  /** Tells producers whether a wake-up is owed to us. */
+  setSleeping(sleeping: boolean): void {
+    Atomics.store(this.#control, sleepingWord, sleeping ? 1 : 0);
+  }
+
+  /** Whether the device is off the bus; events may be left all the same. */
+  isGone(): boolean {
+    return Atomics.load(this.#status, stateWord) === abi.STATE_GONE;
+  }
+}

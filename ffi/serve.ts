@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { type Device, open } from "./device.ts";
+import { exercise, runShell, summary } from "./driver.ts";
+import {
+  AbiMismatch,
+  BadSpec,
+  BarkeepError,
+  ModelFailed,
+  NoModule,
+  NotPermitted,
+} from "./errors.ts";
+import { checkHandlers, handlerNames, type Handlers } from "./handlers.ts";
+import { helperPath } from "./helper.ts";
+import { devicePath } from "./port.ts";
+import { checkSpec, type DeviceSpec } from "./spec.ts";
+
+/** A device of one file: what it is, and how it behaves. */
+export interface Model extends DeviceSpec, Handlers {
+  /**
+   * Called once the device is open; what it returns takes the place of the
+   * model's own handlers. For models that interrupt or do DMA.
+   */
+  attach?(device: Device): Handlers;
+  /**
+   * Sample driver among the kernel modules, such as `"edu"`. In the throw-away
+   * VM it is loaded against the device, and its self-test decides the exit
+   * status.
+   */
+  readonly driver?: string;
+}
+
+const ownKeys = ["attach", "driver"] as const;
+
+const flags = {
+  kernel: { type: "string" },
+  shell: { type: "boolean" },
+  intx: { type: "boolean" },
+  timeout: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const usage = `Plugs this device in. Where ${devicePath} exists that is this
+machine, until Ctrl-C; elsewhere it is a throw-away VM.
+
+  --kernel NAME      use the VM, with kernel 6.1, 6.12 or host (this one's)
+  --shell            start a shell in the VM with the device plugged
+  --intx             have the sample driver use INTx instead of MSI
+  --timeout SECONDS  unplug after this time
+  --help             this text
+
+Exit status: 0; 1 if the driver's self-test or the model failed; 64 wrong
+usage; 69 something is missing.
+`;
+
+const exit = { ok: 0, failed: 1, usage: 64, unavailable: 69 } as const;
+
+interface Options {
+  readonly args: readonly string[];
+  readonly kernel?: string;
+  readonly shell: boolean;
+  readonly intx: boolean;
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+/**
+ * The command line of a one-file device: plugs it into this host if
+ * `/dev/barkeep` is there, else runs the same file in a throw-away VM, prints
+ * where the device sits, and unplugs it on Ctrl-C. Ends the process.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "./mod.ts";
+ *
+ * let count = 0;
+ * await serve({
+ *   id: { vendor: 0x1234, device: 0xc0de },
+ *   bars: [{ size: 4096 }],
+ *   read: (offset) => (offset === 0 ? count++ : 0),
+ *   write(offset, value) {
+ *     if (offset === 0) count = value;
+ *   },
+ * });
+ * ```
+ */
+export async function serve(model: Model): Promise<void> {
+  let status: number;
+  try {
+    status = await run(model, process.argv.slice(2));
+  } catch (error) {
+    status = report(error);
+  }
+  process.exit(status);
+}
+
+async function run(model: Model, args: string[]): Promise<number> {
+  const options = parse(args);
+  if (options === undefined) {
+    process.stdout.write(`Usage: ${scriptName()} [options]\n${usage}`);
+    return exit.ok;
+  }
+  checkSpec(model, [...handlerNames, ...ownKeys]);
+  checkHandlers(model, model);
+  const inVm = process.env.BARKEEP_VM === "1";
+  const here = inVm || options.kernel === undefined && existsSync(devicePath);
+  if (!here) return await runInVm(options);
+  return await serveHere(model, { ...options, inVm });
+}
+
+function parse(args: string[]): Options | undefined {
+  const { tokens, values } = parseArgs({
+    args,
+    options: flags,
+    strict: false,
+    tokens: true,
+  });
+  const wrong: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") wrong.push(`"${token.value}"`);
+    if (token.kind !== "option") continue;
+    const flag = Object.entries(flags).find(([name]) => name === token.name);
+    if (!flag) {
+      wrong.push(token.rawName);
+    } else if (flag[1].type === "string" && !token.value) {
+      wrong.push(`${token.rawName} without a value`);
+    } else if (flag[1].type === "boolean" && token.value !== undefined) {
+      wrong.push(`${token.rawName} with a value`);
+    }
+  }
+  const { kernel } = values;
+  if (typeof kernel === "string" && !/^(6\.1|6\.12|host)$/.test(kernel)) {
+    wrong.push(`--kernel ${kernel} (there are 6.1, 6.12 and host)`);
+  }
+  const timeout = values.timeout === undefined
+    ? undefined
+    : Number(values.timeout);
+  if (timeout !== undefined && !(timeout > 0 && timeout < 2 ** 31 / 1000)) {
+    wrong.push(`--timeout ${values.timeout} (give seconds above 0)`);
+  }
+  if (wrong.length > 0) throw new WrongUsage(wrong);
+  if (values.help) return undefined;
+  return {
+    args,
+    kernel: typeof kernel === "string" ? kernel : undefined,
+    shell: values.shell === true,
+    intx: values.intx === true,
+    timeout,
+  };
+}
+
+class WrongUsage extends Error {
+  constructor(wrong: readonly string[]) {
+    super(
+      `${scriptName()} does not understand ${wrong.join(", ")}; see --help`,
+    );
+  }
+}
+
+/** Runs this very file, with this very runtime, in the throw-away VM. */
+async function runInVm(options: Options): Promise<number> {
+  const vm = await import("../kernel/vm.ts");
+  const script = process.argv[1];
+  if (script === undefined) {
+    throw new BarkeepError(
+      "NO_RUNTIME",
+      "cannot run this device in a VM: the runtime does not say which file it runs",
+    );
+  }
+  try {
+    // The VM sees our files, but none that it makes outlive it.
+    await helperPath();
+    const runtime = "bun" in process.versions ? [] : ["run", "-A"];
+    const { status } = await vm.runInVm({
+      command: [process.execPath, ...runtime, script, ...options.args],
+      kernel: options.kernel,
+      // The inner process ends in time; this is for a guest that does not.
+      timeout: options.timeout && options.timeout + 60,
+      env: { BARKEEP_VM: "1", DENO_NO_UPDATE_CHECK: "1" },
+      tty: options.shell ? true : undefined,
+    });
+    return status;
+  } catch (error) {
+    if (!(error instanceof vm.VmError)) throw error;
+    process.stderr.write(`vm: ${error.code}: ${error.message}\n`);
+    return error.status;
+  }
+}
+
+async function serveHere(
+  model: Model,
+  options: Options & { inVm: boolean },
+): Promise<number> {
+  const spec = Object.fromEntries(
+    Object.entries(model).filter(([key]) =>
+      !handlerNames.some((name) => name === key) &&
+      !ownKeys.some((name) => name === key)
+    ),
+  );
+  const device = await open({ ...spec, id: model.id });
+  const stop = new AbortController();
+  const served = device.serve(model.attach?.(device) ?? model, {
+    signal: stop.signal,
+  });
+  served.catch(() => {}); // awaited below, after what comes first
+  const unhook = onSignal(() => stop.abort());
+  const timer = options.timeout &&
+    setTimeout(() => stop.abort(), options.timeout * 1000);
+  try {
+    const address = await Promise.race([device.plugged, served]);
+    if (address === undefined) {
+      console.log("unplugged");
+      return exit.ok;
+    }
+    const { vendor, device: id } = model.id;
+    const hex = (value: number) => value.toString(16).padStart(4, "0");
+    console.log(`plugged ${hex(vendor)}:${hex(id)} as ${address}`);
+    const job = work(model, { ...options, address });
+    const passed = await Promise.race([job, served.then(() => true)]);
+    await device.unplug();
+    await served;
+    console.log("unplugged");
+    return passed ? exit.ok : exit.failed;
+  } finally {
+    clearTimeout(timer);
+    unhook();
+  }
+}
+
+/** What goes on while the device is plugged; false if it went wrong. */
+async function work(
+  model: Model,
+  options: Options & { inVm: boolean; address: string },
+): Promise<boolean> {
+  if (options.shell) return await runShell(options.address);
+  if (options.inVm && model.driver !== undefined) {
+    return await exercise(model.driver, options);
+  }
+  for (const line of summary(options.address)) console.log(line);
+  if (options.timeout === undefined) console.log("press Ctrl-C to unplug");
+  return await new Promise(() => {}); // the race is against the end of serving
+}
+
+/** Calls `stop` on the first SIGINT or SIGTERM; a second one ends us at once. */
+function onSignal(stop: () => void): () => void {
+  let signals = 0;
+  const received = (): void => {
+    if (++signals > 1) process.exit(130);
+    stop();
+  };
+  process.on("SIGINT", received);
+  process.on("SIGTERM", received);
+  return () => {
+    process.off("SIGINT", received);
+    process.off("SIGTERM", received);
+  };
+}
+
+/** Shows an error, and returns the exit status that goes with it. */
+function report(error: unknown): number {
+  if (error instanceof WrongUsage || error instanceof BadSpec) {
+    console.error(error.message);
+    return exit.usage;
+  }
+  if (error instanceof ModelFailed) {
+    const { cause } = error;
+    console.error(`${error.name}: ${error.message}`);
+    console.error(cause instanceof Error ? cause.stack : cause);
+    return exit.failed;
+  }
+  if (error instanceof BarkeepError) {
+    console.error(`${error.name}: ${error.message}`);
+    const missing = [NoModule, NotPermitted, AbiMismatch];
+    return missing.some((type) => error instanceof type)
+      ? exit.unavailable
+      : exit.failed;
+  }
+  console.error(error instanceof Error ? error.stack : error);
+  return exit.failed;
+}
+
+function scriptName(): string {
+  return relative(process.cwd(), process.argv[1] ?? "") || "this device";
+}

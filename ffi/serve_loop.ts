@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+
+import { abi } from "./abi.ts";
+import { byteEnables, type Piece, SplitAccess } from "./access.ts";
+import { hex, ModelFailed } from "./errors.ts";
+import { decodeNotice } from "./decode.ts";
+import type { Awaitable, Handlers } from "./handlers.ts";
+import { type Consumer, type Poller, progress } from "./poller.ts";
+import type { Port } from "./port.ts";
+import type { Ring } from "./ring.ts";
+
+/** Events that one poll handles at most, so that other devices get theirs. */
+const budget = 16;
+
+/** How an access of some BAR and width reaches its handler. */
+const route = { split: 0, number: 1, bigint: 2 } as const;
+
+type Read = NonNullable<Handlers["read"]>;
+type Write = NonNullable<Handlers["write"]>;
+
+const absent: Read = () => -1;
+const ignore: Write = () => {};
+
+/** Bytes 0 to width - 1. */
+const allBytes = Uint8Array.of(0, 0x1, 0x3, 0, 0xf, 0, 0, 0, 0xff);
+
+/**
+ * Answers a device's events with handlers, without a promise or an allocation
+ * for an access whose handler has none.
+ */
+export class ServeLoop implements Consumer {
+  readonly ring: Ring;
+  readonly device: number;
+  readonly spin: number;
+  active = false;
+  idleSince = 0;
+  readonly #port: Port;
+  readonly #poller: Poller;
+  #handlers: Handlers;
+  #read: Read;
+  #write: Write;
+  /** A {@link route} for `bar << 4 | width`. */
+  readonly #routes = new Uint8Array(abi.BARS << 4 | 0xf);
+  /** Offset bits that have to be 0 for that, by BAR. */
+  readonly #alignment = new Uint8Array(abi.BARS);
+  #failure: ModelFailed | undefined;
+  #blocked = false;
+  readonly #finish: () => void;
+  /** Settles when the device is off the bus; rejects if the model failed. */
+  readonly done: Promise<void>;
+
+  constructor(port: Port, poller: Poller, handlers: Handlers) {
+    this.ring = port.ring;
+    this.device = port.device;
+    this.spin = port.spin;
+    this.#port = port;
+    this.#poller = poller;
+    this.#handlers = handlers;
+    this.#read = handlers.read?.bind(handlers) ?? absent;
+    this.#write = handlers.write?.bind(handlers) ?? ignore;
+    for (const [bar, { min, max }] of port.widths.entries()) {
+      this.#alignment[bar] = min - 1;
+      for (let width: number = min; width <= max; width *= 2) {
+        const kind = width === 8 ? route.bigint : route.number;
+        this.#routes[bar << 4 | width] = kind;
+      }
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#finish = () => {
+      const failure = this.#failure ?? port.failure;
+      if (failure) reject(failure);
+      else resolve();
+    };
+    poller.add(this);
+  }
+
+  /** Whether a handler's promise keeps later events waiting. */
+  get stuck(): boolean {
+    return this.#blocked;
+  }
+
+  /** Lets go of the device, whose remaining accesses are all-ones. */
+  gone(): void {
+    this.#poller.remove(this);
+    this.#port.unplugged();
+    this.#finish();
+  }
+
+  poll(): number {
+    const ring = this.ring;
+    if (!ring.ready()) return progress.idle;
+    try {
+      let left = budget;
+      do {
+        const shape = ring.shape();
+        const kind = shape & 0xffff;
+        const bar = shape >>> 16 & 0xff;
+        const width = shape >>> 24;
+        const offset = ring.offset();
+        const direct = kind <= abi.EVENT_WRITE &&
+          (offset & this.#alignment[bar]!) === 0 &&
+          this.#routes[bar << 4 | width] === route.number;
+        let pending: Awaitable<void> | undefined;
+        if (!direct) {
+          if (kind === abi.EVENT_UNPLUGGED) return this.#unplugged();
+          pending = this.#other(kind);
+        } else if (kind === abi.EVENT_READ) {
+          const value = this.#read(offset, width, bar);
+          if (isWord(value)) {
+            ring.complete(ring.slot(), ring.ticket(), value, 0);
+          } else {
+            pending = this.#readLater(value);
+          }
+        } else {
+          pending = this.#write(
+            offset,
+            ring.value(0) >>> 0,
+            width,
+            bar,
+            allBytes[width]!,
+          );
+        }
+        if (pending !== undefined) {
+          this.#block(pending);
+          return progress.away;
+        }
+        ring.release();
+        if (ring.owesWake()) this.#port.wake();
+      } while (--left > 0 && ring.ready());
+    } catch (error) {
+      this.#fail(error);
+      this.#next();
+    }
+    return progress.worked;
+  }
+
+  /** Events that are rare, and accesses that take more than one call. */
+  #other(kind: number): Promise<void> | undefined {
+    const ring = this.ring;
+    if (kind === abi.EVENT_READ || kind === abi.EVENT_WRITE) {
+      const bar = ring.shape() >>> 16 & 0xff;
+      const widths = this.#port.widths[bar] ?? { min: 1, max: 4 };
+      const access = new SplitAccess(ring, widths);
+      return kind === abi.EVENT_READ
+        ? this.#readPieces(access, 0)
+        : this.#writePieces(access, 0);
+    }
+    const event = decodeNotice(ring);
+    if (!event) return undefined;
+    if (event.kind === "plugged") this.#port.plugged();
+    const handler = this.#handlers[event.kind] as
+      | ((event: unknown) => Awaitable<void>)
+      | undefined;
+    return promiseOf(handler?.call(this.#handlers, event));
+  }
+
+  #readPieces(access: SplitAccess, from: number): Promise<void> | undefined {
+    for (let index = from; index < access.pieces.length; index++) {
+      const piece = access.pieces[index]!;
+      const value = this.#readPiece(piece, access.bar);
+      if (value instanceof Promise) {
+        return value.then((value) => {
+          access.put(piece, checked(value, piece.width));
+          return this.#readPieces(access, index + 1);
+        });
+      }
+      access.put(piece, checked(value, piece.width));
+    }
+    access.complete(this.ring);
+    return undefined;
+  }
+
+  #readPiece(
+    { offset, width }: Piece,
+    bar: number,
+  ): Awaitable<number | bigint> {
+    if (width !== 8) return this.#read(offset, width, bar);
+    const handlers = this.#handlers;
+    return handlers.read64 ? handlers.read64(offset, width, bar) : -1n;
+  }
+
+  #writePieces(access: SplitAccess, from: number): Promise<void> | undefined {
+    const { bar, pieces } = access;
+    for (let index = from; index < pieces.length; index++) {
+      const piece = pieces[index]!;
+      const { offset, width } = piece;
+      const enables = byteEnables(piece);
+      const handlers = this.#handlers;
+      const pending = promiseOf(
+        width === 8
+          ? handlers.write64?.(
+            offset,
+            access.value64(piece),
+            width,
+            bar,
+            enables,
+          )
+          : this.#write(offset, access.value(piece), width, bar, enables),
+      );
+      if (pending) {
+        return pending.then(() => this.#writePieces(access, index + 1));
+      }
+    }
+    return undefined;
+  }
+
+  async #readLater(value: Awaitable<number>): Promise<void> {
+    const slot = this.ring.slot();
+    const ticket = this.ring.ticket();
+    const word = checked(await value, 4);
+    this.ring.complete(slot, ticket, Number(word), 0);
+  }
+
+  /** Takes no event until a handler's promise has settled. */
+  #block(pending: Promise<void>): void {
+    this.#blocked = true;
+    const settled = (): void => {
+      this.#blocked = false;
+      if (this.#port.closed) return;
+      this.#next();
+      this.#poller.add(this);
+    };
+    pending.then(settled, (error: unknown) => {
+      this.#fail(error);
+      settled();
+    });
+  }
+
+  #next(): void {
+    this.ring.release();
+    if (this.ring.owesWake()) this.#port.wake();
+  }
+
+  /** A model that failed is a card pulled from its slot. */
+  #fail(error: unknown): void {
+    if (this.#port.closed) return;
+    const ring = this.ring;
+    this.#failure ??= new ModelFailed(
+      `the model failed in its handler of ${describe(ring)}: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+      { cause: error },
+    );
+    if ((ring.shape() & 0xffff) === abi.EVENT_READ) {
+      ring.refuse(ring.slot(), ring.ticket());
+    }
+    this.#handlers = {};
+    this.#read = absent;
+    this.#write = ignore;
+    this.#port.unplug({ surprise: true });
+  }
+
+  #unplugged(): number {
+    const event = decodeNotice(this.ring);
+    this.ring.release();
+    this.#port.unplugged();
+    try {
+      if (event?.kind === "unplugged") this.#handlers.unplugged?.(event);
+    } catch (error) {
+      this.#failure ??= new ModelFailed(
+        `the model failed in its handler of unplugged: ${error}`,
+        { cause: error },
+      );
+    }
+    this.#finish();
+    return progress.away;
+  }
+}
+
+function isWord(value: unknown): value is number {
+  return typeof value === "number" &&
+    ((value | 0) === value || (value >>> 0) === value);
+}
+
+/** A handler's value, or an error that says what it should have been. */
+function checked(value: unknown, width: number): number | bigint {
+  if (width === 8 ? typeof value === "bigint" : isWord(value)) {
+    return width === 8
+      ? BigInt.asUintN(64, value as bigint)
+      : BigInt.asUintN(32, BigInt(value as number));
+  }
+  const wanted = width === 8 ? "a bigint" : "a whole number of 32 bits";
+  const found = value === undefined
+    ? "nothing"
+    : `${String(value)} (${typeof value})`;
+  throw new TypeError(`it returned ${found}, not ${wanted}`);
+}
+
+function promiseOf(value: unknown): Promise<void> | undefined {
+  return value instanceof Promise ? value : undefined;
+}
+
+function describe(ring: Ring): string {
+  const shape = ring.shape();
+  const kind = shape & 0xffff;
+  if (kind !== abi.EVENT_READ && kind !== abi.EVENT_WRITE) {
+    return decodeNotice(ring)?.kind ?? `event ${kind}`;
+  }
+  return `a ${shape >>> 24}-byte ${
+    kind === abi.EVENT_READ ? "read" : "write"
+  }` +
+    ` of BAR ${shape >>> 16 & 0xff} at ${hex(ring.offset())}`;
+}
