@@ -13,6 +13,7 @@ import { initramfs } from "./initramfs.ts";
 import type { Kernel } from "./packages.ts";
 import { say } from "./process.ts";
 import type { Accelerator } from "./qemu.ts";
+import { bootImage } from "./vmlinux.ts";
 
 /** A working KVM boots the probe in about one second. */
 const probeLimit = 6000;
@@ -56,7 +57,7 @@ async function boots(kernel: Kernel): Promise<boolean> {
       accelerator: "kvm",
       cpus: 2,
       memory: 512,
-      image: kernel.image,
+      image: await bootImage(kernel),
       append: [],
       extra: [],
     },

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -22,10 +29,13 @@ export function hash(...parts: (string | Uint8Array)[]): string {
   return sum.digest("hex").slice(0, 16);
 }
 
+/** Entries that this process is making. */
+const underway = new Map<string, Promise<string>>();
+
 /**
  * Returns `path` in the cache, made by `make` if it is not there. `make` works
- * on a name of its own that is renamed into place, so of two processes that
- * need the same entry at once both may make it, and one's work is thrown away.
+ * on a name of its own that is renamed into place, so that an entry is whole
+ * or absent. Others who need it meanwhile wait, in this process and in others.
  *
  * @example
  * ```ts
@@ -37,15 +47,62 @@ export async function cached(
   make: (temporary: string) => Promise<void>,
 ): Promise<string> {
   if (existsSync(path)) return path;
+  const making = underway.get(path) ?? makeLocked(path, make);
+  underway.set(path, making);
+  try {
+    return await making;
+  } finally {
+    underway.delete(path);
+  }
+}
+
+async function makeLocked(
+  path: string,
+  make: (temporary: string) => Promise<void>,
+): Promise<string> {
   mkdirSync(dirname(path), { recursive: true });
+  const unlock = await lock(`${path}.lock`);
   const temporary = `${path}.${randomUUID().slice(0, 8)}`;
   try {
+    if (existsSync(path)) return path;
     await make(temporary);
     renameSync(temporary, path);
   } catch (error) {
+    // Two may hold the lock when its owner was killed; one of them is enough.
     if (!existsSync(path)) throw error;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
+    unlock();
   }
   return path;
+}
+
+/** The file names its owner, so that one who was killed does not block us. */
+async function lock(path: string): Promise<() => void> {
+  for (;;) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: "wx" });
+      return () => rmSync(path, { force: true });
+    } catch (error) {
+      if (!isCode(error, "EEXIST")) throw error;
+    }
+    if (!ownerAlive(path)) rmSync(path, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function ownerAlive(path: string): boolean {
+  try {
+    const owner = Number(readFileSync(path, "utf8"));
+    // Empty: between its creation and the write of the number.
+    if (owner > 0) process.kill(owner, 0);
+    return true;
+  } catch (error) {
+    // No such file: ask for the lock again. Not ours to signal: alive.
+    return !isCode(error, "ESRCH");
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { spawn } from "node:child_process";
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { Buffer } from "node:buffer";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { cached, cachePath, hash } from "./cache.ts";
 import { archive, device, directory, file } from "./cpio.ts";
+import { decompress } from "./decompress.ts";
 import { VmError } from "./errors.ts";
 import type { Kernel } from "./packages.ts";
 import { run, say } from "./process.ts";
@@ -56,7 +56,7 @@ export async function initramfs(kernel: Kernel, job: Job): Promise<Buffer> {
     `initramfs-${kernel.release}-${hash(basename(init), ...modules)}.cpio`,
   );
   const base = readFileSync(
-    await cached(path, async (temporary) => {
+    await cached(path, (temporary) => {
       const files = [
         directory("dev"),
         directory("proc"),
@@ -65,11 +65,11 @@ export async function initramfs(kernel: Kernel, job: Job): Promise<Buffer> {
         file("init", readFileSync(init)),
       ];
       for (const module of modules) {
-        files.push(
-          file(loadName(module), await moduleImage(kernel, module)),
-        );
+        const image = readFileSync(join(kernel.modules, module));
+        files.push(file(loadName(module), decompress(image)));
       }
       writeFileSync(temporary, archive(files));
+      return Promise.resolve();
     }),
   );
   const entries: [string, string][] = [
@@ -158,35 +158,4 @@ function modulesToLoad(kernel: Kernel): string[] {
     }
   }
   return [...ordered];
-}
-
-const decompressors: Record<string, string> = {
-  ".xz": "xz",
-  ".zst": "zstd",
-  ".gz": "gzip",
-};
-
-async function moduleImage(kernel: Kernel, path: string): Promise<Buffer> {
-  const full = join(kernel.modules, path);
-  const suffix = /\.ko(\.\w+)$/.exec(path)?.[1];
-  if (!suffix) return readFileSync(full);
-  const tool = decompressors[suffix];
-  const temporary = cachePath(`module-${hash(full)}${process.pid}`);
-  const { status, stderr } = await run([
-    "sh",
-    "-c",
-    `${tool} -dc < "$1" > "$2"`,
-    "sh",
-    full,
-    temporary,
-  ]);
-  if (!tool || status !== 0) {
-    throw new VmError(
-      "BUILD_FAILED",
-      `cannot decompress ${full}: ${stderr.trim()}; is ${tool} installed?`,
-    );
-  }
-  const image = readFileSync(temporary);
-  rmSync(temporary);
-  return image;
 }

@@ -15,6 +15,7 @@ import { kernelNamed } from "./packages.ts";
 import { prepare } from "./prepare.ts";
 import { say } from "./process.ts";
 import { type Input, passInput } from "./terminal.ts";
+import { bootImage } from "./vmlinux.ts";
 
 /** What to run in a throw-away VM, and in which. */
 export interface VmOptions {
@@ -97,7 +98,7 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
     accelerator: await accelerator(kernel),
     cpus: options.cpus ?? 2,
     memory: options.memory ?? 1024,
-    image: kernel.image,
+    image: await bootImage(kernel),
     append: options.append ?? [],
     extra: options.qemu ?? [],
   };
