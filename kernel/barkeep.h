@@ -97,6 +97,8 @@ struct barkeep_bar_memory {
  * @notices: bits of enum barkeep_notice that wait for room
  * @reset: enum barkeep_reset of BARKEEP_NOTICE_RESET
  * @wake: wakes both of the next, from any context
+ * @remote_wake: has another CPU queue @wake
+ * @remote_wake_sent: bit 0 while @remote_wake is on its way
  * @readable: model asleep in BARKEEP_WAIT or poll()
  * @settled: accesses asleep until a completion or for room
  * @sleepers: how many
@@ -110,6 +112,8 @@ struct barkeep_ring {
 	unsigned long notices;
 	u32 reset;
 	struct irq_work wake;
+	call_single_data_t remote_wake;
+	unsigned long remote_wake_sent;
 	wait_queue_head_t readable;
 	wait_queue_head_t settled;
 	atomic_t sleepers;

@@ -53,6 +53,14 @@ static void ring_wake(struct irq_work *work)
 	wake_up_all(&ring->readable);
 }
 
+static void ring_remote_wake(void *info)
+{
+	struct barkeep_ring *ring = info;
+
+	irq_work_queue(&ring->wake);
+	clear_bit_unlock(0, &ring->remote_wake_sent);
+}
+
 /*
  * A wake-up takes locks that the driver may hold, so it is left to an irq_work;
  * and one that spins with interrupts off leaves it to another CPU, for on its own
@@ -64,10 +72,11 @@ static void ring_wake_model(struct barkeep_ring *ring)
 
 	if (irqs_disabled())
 		other = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	if (other < nr_cpu_ids)
-		irq_work_queue_on(&ring->wake, other);
-	else
+	if (other >= nr_cpu_ids)
 		irq_work_queue(&ring->wake);
+	else if (!test_and_set_bit_lock(0, &ring->remote_wake_sent) &&
+		 smp_call_function_single_async(other, &ring->remote_wake))
+		clear_bit_unlock(0, &ring->remote_wake_sent);
 }
 
 static void ring_publish(struct barkeep_ring *ring, u32 index, const struct barkeep_event *event)
@@ -283,6 +292,7 @@ int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 	init_waitqueue_head(&ring->readable);
 	init_waitqueue_head(&ring->settled);
 	init_irq_work(&ring->wake, ring_wake);
+	INIT_CSD(&ring->remote_wake, ring_remote_wake, ring);
 	ring->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	ring->entries = vmalloc_user(array_size(entries, sizeof(*ring->entries)));
 	if (ring->control && ring->entries)
@@ -295,6 +305,8 @@ void barkeep_ring_destroy(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
 
+	while (test_bit_acquire(0, &ring->remote_wake_sent))
+		cpu_relax();
 	irq_work_sync(&ring->wake);
 	vfree(ring->entries);
 	free_page((unsigned long)ring->control);
