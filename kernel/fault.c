@@ -303,8 +303,12 @@ static bool fault_emulate(const struct fault_context *context)
 	u8 bytes[BARKEEP_INSTRUCTION_MAX];
 	unsigned int count = fault_fetch(context->regs->ip, bytes);
 
-	return !barkeep_decode(bytes, count, &insn) &&
-	       fault_operations[insn.operation](context, &insn);
+	if (barkeep_decode(bytes, count, &insn))
+		return false;
+	/* Per-CPU data and the like are no place for a BAR; pt_regs has no base. */
+	if (insn.segment != BARKEEP_SEGMENT_FLAT)
+		insn.operation = BARKEEP_OP_NONE;
+	return fault_operations[insn.operation](context, &insn);
 }
 
 static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsigned long address)
