@@ -533,9 +533,14 @@ enum barkeep_dma_reason {
  * @nearest_address: out: with EACCES, start of the nearest mapping
  * @nearest_length: out: with EACCES, its length; 0 if nothing is mapped
  *
- * EACCES: segment number @done was refused; none of it was copied. EFAULT: a
- * model's buffer of it could not be accessed. EINTR: a signal came between two
- * segments.
+ * EACCES: segment number @done was refused; none of it was copied, unless the
+ * driver unmapped it or turned bus mastering off in the middle. EFAULT: a
+ * model's buffer of it could not be accessed; it may have been copied in part.
+ * EINTR: a signal came between two segments.
+ *
+ * Up to 64 bytes, and the last cache line of any segment that the device
+ * writes, move in naturally aligned units of up to 8 bytes, in ascending order.
+ * Segments are visible to the driver in their order.
  */
 struct barkeep_dma {
 	__u32 size;
