@@ -4,17 +4,16 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { cached, cachePath, hash } from "./cache.ts";
+import { cached, cachePath, hash, locked } from "./cache.ts";
 import { VmError } from "./errors.ts";
 import { type Kernel, kernelNamed } from "./packages.ts";
 import { prepare } from "./prepare.ts";
@@ -62,15 +61,21 @@ export async function buildModules(
     readFileSync(join(from, file)),
   ]);
   const name = `${target.release}-${hash(target.headers, ...contents)}`;
-  return await cached(cachePath("modules", name), async (temporary) => {
+  const path = cachePath("modules", name);
+  await cached(path, async (temporary) => {
     await prepare("build");
     await build(target, { from, sources, to: temporary });
   });
+  // Shown each time: the cache must not hide a warning.
+  process.stderr.write(readFileSync(join(path, warningsFile), "utf8"));
+  return path;
 }
+
+const warningsFile = "warnings.txt";
 
 /** The VM's own files are not the module's. */
 function sourcesIn(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+  return filesIn(directory)
     .filter((file) => /\.[chS]$|(^|\/)(Kbuild|Makefile)$/.test(file))
     .filter((file) => !file.startsWith("vm/"))
     .sort();
@@ -82,53 +87,73 @@ interface Build {
   readonly to: string;
 }
 
+/**
+ * Builds in a copy, so that the source tree stays clean. The copy stays for
+ * the next build, which then compiles only what has changed, unless there were
+ * warnings: those have to come again.
+ */
 async function build(kernel: Kernel, { from, sources, to }: Build) {
   say(`building modules for Linux ${kernel.release}`);
-  // In a copy: the source tree stays clean, and two builds do not meet.
-  const copy = mkdtempSync(`${to}-`);
-  try {
-    for (const file of sources) {
-      mkdirSync(dirname(join(copy, file)), { recursive: true });
-      cpSync(join(from, file), join(copy, file));
-    }
-    const { status, stdout, stderr } = await run([
-      "make",
-      "-C",
-      kernel.headers,
-      `M=${copy}`,
-      `-j${availableParallelism()}`,
-      "W=1",
-      // So that a WARNING names the file that a person can edit.
-      `KCFLAGS=-fmacro-prefix-map=${copy}/=kernel/`,
-      // Type information for BPF takes pahole, and nobody here reads it.
-      "CONFIG_DEBUG_INFO_BTF_MODULES=",
-      "modules",
-    ]);
-    // The compiler's complaints, about the files that a person can edit.
-    const place = relative(process.cwd(), from) || ".";
-    const complaints = stderr
-      .replaceAll(copy, place)
-      .split("\n")
-      .filter((line) => line && !noise.some((pattern) => pattern.test(line)))
-      .join("\n");
-    if (complaints) process.stderr.write(`${complaints}\n`);
-    if (status !== 0) {
-      throw new VmError(
-        "BUILD_FAILED",
-        `the modules do not build for Linux ${kernel.release} (make ended with ${status}); ` +
-          (complaints ? "see above" : `it said:\n${stdout}`),
-      );
-    }
+  const copy = cachePath("build", `${kernel.release}-${hash(from)}`);
+  await locked(copy, async () => {
+    refresh(copy, { from, sources });
+    const complaints = await make(kernel, copy);
     mkdirSync(to);
-    const modules = readdirSync(copy, { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".ko"));
+    writeFileSync(join(to, warningsFile), complaints);
+    const modules = filesIn(copy).filter((file) => file.endsWith(".ko"));
     for (const file of modules) {
-      renameSync(join(copy, file), join(to, basename(file)));
+      cpSync(join(copy, file), join(to, basename(file)));
     }
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
+    if (complaints) rmSync(copy, { recursive: true });
+  });
+}
+
+const filesIn = (directory: string): string[] =>
+  readdirSync(directory, { recursive: true, encoding: "utf8" });
+
+/** Makes a copy's sources those of `from`; an unchanged file keeps its age. */
+function refresh(copy: string, source: Omit<Build, "to">): void {
+  mkdirSync(copy, { recursive: true });
+  const wanted = new Set(source.sources);
+  for (const file of sourcesIn(copy)) {
+    // modpost's own, which make knows how to renew
+    if (!wanted.has(file) && !file.endsWith(".mod.c")) rmSync(join(copy, file));
+  }
+  for (const file of source.sources) {
+    const to = join(copy, file);
+    const contents = readFileSync(join(source.from, file));
+    if (existsSync(to) && readFileSync(to).equals(contents)) continue;
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, contents);
+  }
+  // A module that is built no more must not be taken for one that is.
+  for (const file of filesIn(copy)) {
+    if (file.endsWith(".ko")) rmSync(join(copy, file));
   }
 }
 
-/** What make says on standard error though nothing is wrong. */
-const noise: readonly RegExp[] = [];
+/** Returns what the compiler complained of. */
+async function make(kernel: Kernel, copy: string): Promise<string> {
+  const { status, stdout, stderr } = await run([
+    "make",
+    "-C",
+    kernel.headers,
+    `M=${copy}`,
+    `-j${availableParallelism()}`,
+    "W=1",
+    // So that a WARNING names the file that a person can edit.
+    `KCFLAGS=-fmacro-prefix-map=${copy}/=kernel/`,
+    // Type information for BPF takes pahole, and nobody here reads it.
+    "CONFIG_DEBUG_INFO_BTF_MODULES=",
+    "modules",
+  ]);
+  // About the files that a person can edit, not about our copy of them.
+  const complaints = stderr.replaceAll(copy, "kernel");
+  if (status === 0) return complaints;
+  process.stderr.write(complaints);
+  throw new VmError(
+    "BUILD_FAILED",
+    `the modules do not build for Linux ${kernel.release} (make ended with ${status}); ` +
+      (complaints ? "see above" : `it said:\n${stdout}`),
+  );
+}

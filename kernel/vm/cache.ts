@@ -60,21 +60,41 @@ async function makeLocked(
   path: string,
   make: (temporary: string) => Promise<void>,
 ): Promise<string> {
+  const temporary = `${path}.${randomUUID().slice(0, 8)}`;
+  await locked(path, async () => {
+    if (existsSync(path)) return;
+    try {
+      await make(temporary);
+      renameSync(temporary, path);
+    } catch (error) {
+      // Two may hold the lock when its owner was killed; one is enough.
+      if (!existsSync(path)) throw error;
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  });
+  return path;
+}
+
+/**
+ * Does something to `path` that only one process may do at a time.
+ *
+ * @example
+ * ```ts
+ * await locked(cachePath("build"), () => make(cachePath("build")));
+ * ```
+ */
+export async function locked(
+  path: string,
+  act: () => Promise<void>,
+): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
   const unlock = await lock(`${path}.lock`);
-  const temporary = `${path}.${randomUUID().slice(0, 8)}`;
   try {
-    if (existsSync(path)) return path;
-    await make(temporary);
-    renameSync(temporary, path);
-  } catch (error) {
-    // Two may hold the lock when its owner was killed; one of them is enough.
-    if (!existsSync(path)) throw error;
+    await act();
   } finally {
-    rmSync(temporary, { recursive: true, force: true });
     unlock();
   }
-  return path;
 }
 
 /** The file names its owner, so that one who was killed does not block us. */
