@@ -57,19 +57,24 @@ const flags = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-/** The options end where the command begins, so that its own are left alone. */
+/**
+ * The options end where the command begins, so that its own are left alone. A
+ * value is tied to its option, because parseArgs would take one that begins
+ * with a dash, as QEMU's do, for an option.
+ */
 function splitCommand(args: readonly string[]): [string[], string[]] {
-  let index = 0;
-  for (; index < args.length; index++) {
+  const own: string[] = [];
+  for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
-    if (arg === "--") return [args.slice(0, index), args.slice(index + 1)];
-    if (!arg.startsWith("-")) break;
+    if (arg === "--") return [own, args.slice(index + 1)];
+    if (!arg.startsWith("-")) return [own, args.slice(index)];
     const name = arg.slice(2);
     const takesValue = name in flags &&
       flags[name as keyof typeof flags].type === "string";
-    if (takesValue) index++;
+    const value = takesValue ? args[++index] : undefined;
+    own.push(value === undefined ? arg : `${arg}=${value}`);
   }
-  return [args.slice(0, index), args.slice(index)];
+  return [own, []];
 }
 
 function parse(args: readonly string[]): VmOptions | "help" {

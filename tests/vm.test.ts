@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runInVm, VmError } from "../kernel/vm.ts";
+import { logLine, scanLog } from "../kernel/vm/log.ts";
+
+const vm = fileURLToPath(new URL("../kernel/vm.ts", import.meta.url));
+
+/** Seconds for a guest, on a machine that has much else to do. */
+const limit = 300;
+const patient = { timeout: 2 * limit * 1000 };
+
+/** The command line, run by the runtime that runs the tests. */
+function cli(args: readonly string[], input?: string) {
+  return spawnSync(process.execPath, [...runtimeArguments(), vm, ...args], {
+    encoding: "utf8",
+    input: input ?? "",
+  });
+}
+
+const runtimeArguments = (): string[] =>
+  "deno" in process.versions ? ["run", "-A"] : [];
+
+const script = (text: string): string[] => ["sh", "-c", text];
+
+for (const kernel of ["6.1", "6.12"]) {
+  test(
+    `a command in a ${kernel} guest sees that kernel, two CPUs and the host's files`,
+    patient,
+    async () => {
+      const place = mkdtempSync(join(tmpdir(), "barkeep-test-"));
+      try {
+        const result = await runInVm({
+          kernel,
+          module: false,
+          capture: true,
+          timeout: limit,
+          cwd: place,
+          env: { GREETING: "a b  c" },
+          command: script(
+            `uname -r; nproc; pwd; echo "$GREETING"; printf '\\377\\0' >&2; ` +
+              `modprobe uio_pci_generic && ls -d /sys/module/uio; ` +
+              `command -v "$(basename ${process.execPath})"; ` +
+              `echo scratch > written && cat written; sleep 1000 & exit 3`,
+          ),
+        });
+        const [release, ...lines] = result.stdout.trim().split("\n");
+        assert.ok(release?.startsWith(`${kernel}.`), release);
+        assert.deepEqual(lines, [
+          "2",
+          place,
+          "a b  c",
+          "/sys/module/uio",
+          process.execPath,
+          "scratch",
+        ]);
+        assert.equal(result.stderr, "\ufffd\0");
+        assert.equal(result.status, 3);
+        assert.deepEqual(result.problems, []);
+        assert.match(result.log, /Linux version/);
+        assert.ok(
+          !existsSync(join(place, "written")),
+          "what a guest writes must not reach the host",
+        );
+      } finally {
+        rmSync(place, { recursive: true });
+      }
+    },
+  );
+}
+
+test(
+  "the command line passes input, output, status and extra devices through",
+  patient,
+  () => {
+    const { status, stdout } = cli(
+      [
+        ...["--no-module", "--cpus", "1", "--qemu", "-device edu"],
+        ...[
+          "--timeout",
+          String(limit),
+          "--",
+          ...script("cat; nproc; cat /sys/bus/pci/devices/*/device; exit 42"),
+        ],
+      ],
+      "héllo\n",
+    );
+    assert.equal(status, 42);
+    assert.match(stdout, /^héllo\n1\n/);
+    assert.match(stdout, /^0x11e8$/m);
+  },
+);
+
+test(
+  "a WARNING in the guest's kernel log fails a run whose command succeeded",
+  patient,
+  () => {
+    const { status, stderr } = cli([
+      ...["--no-module", "--timeout", String(limit), "--"],
+      ...script("echo '<4>WARNING: planted by the test' > /dev/kmsg"),
+    ]);
+    assert.equal(status, 70);
+    assert.match(stderr, /WARNING: planted by the test/);
+  },
+);
+
+test("a panic ends the VM and is shown", patient, () => {
+  const { status, stderr } = cli([
+    ...["--no-module", "--timeout", String(limit), "--"],
+    ...script("echo c > /proc/sysrq-trigger; sleep 1000"),
+  ]);
+  assert.equal(status, 70);
+  assert.match(stderr, /Kernel panic - not syncing: sysrq triggered crash/);
+});
+
+test("--timeout kills the VM, says so and exits with 124", patient, () => {
+  const { status, stderr } = cli([
+    ...["--no-module", "--timeout", "2", "sleep", "1000"],
+  ]);
+  assert.equal(status, 124);
+  assert.match(stderr, /time limit of 2 s reached/);
+});
+
+test("QEMU does not outlive a vm.ts that is killed", patient, async () => {
+  const marker = `barkeep-test-${process.pid}`;
+  const child = spawn(process.execPath, [
+    ...[...runtimeArguments(), vm, "--no-module", "--append", marker],
+    ...["--", ...script("echo ready; sleep 1000")],
+  ], { stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+  assert.equal(processesWith(marker).length, 2, "vm.ts and its QEMU");
+  child.kill("SIGKILL");
+  for (let i = 0; i < 100 && processesWith(marker).length > 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.deepEqual(processesWith(marker), []);
+});
+
+function processesWith(text: string): string[] {
+  const { stdout } = spawnSync("grep", ["-lsa", text, ...commandLines()], {
+    encoding: "utf8",
+  });
+  return stdout.split("\n").filter(Boolean);
+}
+
+function commandLines(): string[] {
+  const { stdout } = spawnSync("sh", ["-c", "echo /proc/[0-9]*/cmdline"], {
+    encoding: "utf8",
+  });
+  return stdout.trim().split(" ");
+}
+
+test("an unknown option is an error that says what to do", () => {
+  const { status, stderr } = cli(["--colour", "true"]);
+  assert.equal(status, 64);
+  assert.match(stderr, /BAD_OPTION: .*--colour.*\n.*--help/);
+});
+
+test("an unknown kernel is an error that names those there are", async () => {
+  await assert.rejects(
+    runInVm({ kernel: "5.10", command: ["true"] }),
+    (error) =>
+      error instanceof VmError && error.code === "BAD_OPTION" &&
+      /6\.1, 6\.12, host/.test(error.message),
+  );
+});
+
+test("the log scan finds reports, and finds none in a quiet log", () => {
+  const record = (text: string): string => logLine(`4,1,1500000,-;${text}\n`);
+  assert.equal(record("hello"), "[    1.500000] hello");
+  const reports = [
+    "WARNING: CPU: 1 PID: 1 at kernel/fork.c:1 f+0x1/0x2",
+    "BUG: kernel NULL pointer dereference, address: 0000000000000000",
+    "Oops: 0000 [#1] PREEMPT SMP",
+    "WARNING: possible recursive locking detected",
+    "INFO: possible circular locking dependency detected",
+    "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+    "rcu: INFO: rcu_preempt self-detected stall on CPU",
+    "general protection fault, probably for non-canonical address 0x1: 0000",
+    "BUG: KASAN: use-after-free in f+0x1/0x2",
+    "INFO: task sh:1 blocked for more than 120 seconds.",
+    "watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [sh:1]",
+    "BUG: scheduling while atomic: sh/1/0x00000002",
+    "Kernel panic - not syncing: Fatal exception",
+    'irq 16: nobody cared (try booting with the "irqpoll" option)',
+  ];
+  for (const report of reports) {
+    const log = [record("before"), record(report), record("after")].join("\n");
+    assert.equal(scanLog(log).length, 1, report);
+  }
+  assert.deepEqual(scanLog(record("Kernel command line: oops=panic")), []);
+});
