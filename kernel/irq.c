@@ -419,6 +419,14 @@ err:
 	return ret;
 }
 
+static void irq_domain_destroy(struct irq_domain *domain, struct fwnode_handle *fwnode)
+{
+	if (domain)
+		irq_domain_remove(domain);
+	if (fwnode)
+		irq_domain_free_fwnode(fwnode);
+}
+
 void barkeep_irq_destroy(struct barkeep_device *dev)
 {
 	struct barkeep_irqs *irqs = &dev->irqs;
@@ -429,23 +437,20 @@ void barkeep_irq_destroy(struct barkeep_device *dev)
 	irq_vector_settle(&irqs->intx);
 	if (irqs->intx.irq)
 		irq_dispose_mapping(irqs->intx.irq);
-	if (irqs->intx_domain)
-		irq_domain_remove(irqs->intx_domain);
-	irq_domain_free_fwnode(irqs->intx_fwnode);
-	if (irqs->msi_domain)
-		irq_domain_remove(irqs->msi_domain);
-	irq_domain_free_fwnode(irqs->msi_fwnode);
+	irq_domain_destroy(irqs->intx_domain, irqs->intx_fwnode);
+	irq_domain_destroy(irqs->msi_domain, irqs->msi_fwnode);
 	memset(irqs, 0, sizeof(*irqs));
 }
 
 /*
- * Managed, as if ACPI had routed it: so pci_enable_device() takes it and does not
- * look for a route.
+ * pdev->pin is for those who look up where a pin is routed to, which is ACPI and
+ * would warn that it does not know. Drivers use the number, and config space still
+ * shows the pin.
  */
 void barkeep_irq_attach(struct barkeep_device *dev, struct pci_dev *pdev)
 {
+	pdev->pin = 0;
 	pdev->irq = dev->irqs.intx.irq;
-	pdev->irq_managed = pdev->irq > 0;
 }
 
 static long irq_raise(struct barkeep_device *dev, u32 number)
