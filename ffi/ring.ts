@@ -30,12 +30,23 @@ const stateWord = abi["status.state"] / 4;
 const sleepersWord = abi["status.sleepers"] / 4;
 const waitingWord = abi["status.waiting"] / 4;
 
+const own = new Int32Array(1);
+
+/** Compilers move no access to a typed array across an atomic one. */
+function fence(): void {
+  Atomics.load(own, 0);
+}
+
 /**
  * The event ring and the completion slots, seen from the model. The fields are
  * those of the entry at the head, and valid while {@link Ring.ready} is true.
  *
- * Ordering: `sequence` is loaded before the rest of an entry, the head and a
- * completion's `ticket` are stored after all else, each through Atomics.
+ * Ordering: `sequence` is loaded before the rest of an entry; the head and a
+ * completion's `ticket` are stored after all else, through Atomics. What the
+ * kernel writes is mapped read-only, and JavaScriptCore compiles Atomics.load
+ * to an addition of zero, which faults there. So these loads are plain ones, and
+ * {@link fence} keeps the compiler from moving them; the CPU, an x86, does not
+ * reorder loads.
  */
 export class Ring {
   readonly #entries: Int32Array;
@@ -58,7 +69,9 @@ export class Ring {
 
   /** Whether there is an event at the head. */
   ready(): boolean {
-    return Atomics.load(this.#entries, this.#at) === (this.#head + 1 | 0);
+    const sequence = this.#entries[this.#at];
+    fence();
+    return sequence === (this.#head + 1 | 0);
   }
 
   /** Moves on to the next event; its entry is the kernel's again. */
@@ -131,12 +144,16 @@ export class Ring {
 
   /** Whether the access still waits in its slot. */
   waits(slot: number, ticket: number): boolean {
-    return Atomics.load(this.#status, waitingWord + slot) === ticket;
+    fence();
+    return this.#status[waitingWord + slot] === ticket;
   }
 
-  /** Whether accesses sleep, so that a completion or a release owes a wake. */
+  /**
+   * Whether accesses sleep, so that the completion or release just made, which
+   * was a full barrier, owes a wake.
+   */
   owesWake(): boolean {
-    return Atomics.load(this.#status, sleepersWord) !== 0;
+    return this.#status[sleepersWord] !== 0;
   }
 
   /** Tells producers whether a wake-up is owed to us. */
@@ -146,6 +163,7 @@ export class Ring {
 
   /** Whether the device is off the bus; events may be left all the same. */
   isGone(): boolean {
-    return Atomics.load(this.#status, stateWord) === abi.STATE_GONE;
+    fence();
+    return this.#status[stateWord] === abi.STATE_GONE;
   }
 }

@@ -10,10 +10,12 @@ import {
   AbiMismatch,
   BadSpec,
   BarkeepError,
+  hex,
   ModelFailed,
   NoModule,
   NotPermitted,
 } from "./errors.ts";
+import type { FaultEvent } from "./events.ts";
 import { checkHandlers, handlerNames, type Handlers } from "./handlers.ts";
 import { helperPath } from "./helper.ts";
 import { devicePath } from "./port.ts";
@@ -201,11 +203,14 @@ async function serveHere(
       !ownKeys.some((name) => name === key)
     ),
   );
-  const device = await open({ ...spec, id: model.id });
+  // A CPU of the VM may itself be off the host's for longer than 50 ms.
+  const timeout = model.timeout ?? (options.inVm ? 1000 : undefined);
+  const device = await open({ ...spec, id: model.id, timeout });
   const stop = new AbortController();
-  const served = device.serve(model.attach?.(device) ?? model, {
-    signal: stop.signal,
-  });
+  const handlers = model.attach?.(device) ?? model;
+  const reporting: Handlers = Object.create(handlers);
+  reporting.fault ??= showFault;
+  const served = device.serve(reporting, { signal: stop.signal });
   served.catch(() => {}); // awaited below, after what comes first
   const unhook = onSignal(() => stop.abort());
   const timer = options.timeout &&
@@ -217,8 +222,8 @@ async function serveHere(
       return exit.ok;
     }
     const { vendor, device: id } = model.id;
-    const hex = (value: number) => value.toString(16).padStart(4, "0");
-    console.log(`plugged ${hex(vendor)}:${hex(id)} as ${address}`);
+    const digits = (value: number) => value.toString(16).padStart(4, "0");
+    console.log(`plugged ${digits(vendor)}:${digits(id)} as ${address}`);
     const job = work(model, { ...options, address });
     const passed = await Promise.race([job, served.then(() => true)]);
     await device.unplug();
@@ -243,6 +248,22 @@ async function work(
   for (const line of summary(options.address)) console.log(line);
   if (options.timeout === undefined) console.log("press Ctrl-C to unplug");
   return await new Promise(() => {}); // the race is against the end of serving
+}
+
+const faultTexts: Record<FaultEvent["reason"], string> = {
+  timeout: "was not answered in time, and read as all-ones",
+  undecodable: "is of an instruction that cannot be emulated; it was skipped",
+  link: "could not be delivered for too long; the link is down until unplug",
+  uncompleted: "was left without a completion, and read as all-ones",
+};
+
+/** For models that do not handle faults themselves. */
+function showFault({ reason, bar, offset, width }: FaultEvent): void {
+  console.error(
+    `fault: an access of ${width} bytes to BAR ${bar} at ${hex(offset)} ${
+      faultTexts[reason]
+    }`,
+  );
 }
 
 /** Calls `stop` on the first SIGINT or SIGTERM; a second one ends us at once. */

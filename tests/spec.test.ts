@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkHandlers } from "../ffi/handlers.ts";
+import { checkSpec, widths } from "../ffi/spec.ts";
+import { BadSpec, type DeviceSpec, msi, vendor } from "../mod.ts";
+
+const id = { vendor: 0x1234, device: 0xc0de };
+
+/** The mistakes that are found in a specification. */
+function mistakes(spec: Partial<Record<keyof DeviceSpec, unknown>>): string[] {
+  try {
+    checkSpec({ id, ...spec } as DeviceSpec);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof BadSpec, String(error));
+    assert.equal(error.code, "BAD_SPEC");
+    for (const mistake of error.mistakes) {
+      assert.ok(error.message.includes(mistake));
+    }
+    return [...error.mistakes];
+  }
+}
+
+function only(
+  spec: Partial<Record<keyof DeviceSpec, unknown>>,
+  expected: RegExp,
+): void {
+  const found = mistakes(spec);
+  assert.equal(found.length, 1, found.join("\n"));
+  assert.match(found[0] ?? "", expected);
+}
+
+test("checkSpec() takes a device with every kind of BAR", () => {
+  const bars = [
+    { size: 4096 },
+    null,
+    { size: 1 << 20, bits: 64, prefetchable: true, width: 8 },
+    null,
+    { size: 16384, trap: [[0, 4096]], shadow: [[8192, 4096]] },
+    { size: 4096, width: { min: 4, max: 8 } },
+  ];
+  assert.deepEqual(mistakes({ bars, capabilities: [msi()] }), []);
+});
+
+test("checkSpec() refuses a BAR whose size is not a power of two, and names one that holds it", () => {
+  only(
+    { bars: [{ size: 5000 }] },
+    /bars\[0\]\.size is 0x1388.*power of two.*0x2000 holds it/,
+  );
+});
+
+test("checkSpec() refuses a BAR smaller than a page", () => {
+  only(
+    { bars: [null, { size: 2048 }] },
+    /bars\[1\]\.size is 0x800.*0x1000 holds it/,
+  );
+});
+
+test("checkSpec() refuses a BAR without a size", () => {
+  only({ bars: [{}] }, /bars\[0\]\.size is undefined/);
+});
+
+test("checkSpec() refuses more BAR memory than the kernel backs", () => {
+  const bar = { size: 2 ** 27 };
+  assert.deepEqual(mistakes({ bars: [bar, bar] }), []);
+  only({ bars: [bar, bar, { size: 4096 }] }, /at most 0x10000000/);
+});
+
+test("checkSpec() refuses a 64-bit BAR at index 5", () => {
+  const bars = [null, null, null, null, null, { size: 4096, bits: 64 }];
+  only({ bars }, /bars\[5\] has 64 bits.*index 4 or lower/);
+});
+
+test("checkSpec() refuses a BAR in the upper half of a 64-bit one", () => {
+  const bars = [{ size: 4096, bits: 64 }, { size: 4096 }];
+  only({ bars }, /bars\[1\] overlaps.*put null at index 1/);
+});
+
+test("checkSpec() refuses a seventh BAR", () => {
+  only({ bars: Array(7).fill(null) }, /bars has 7 entries/);
+});
+
+test("checkSpec() refuses IDs that are too large, or an empty slot's", () => {
+  only({ id: { vendor: 0x12345, device: 1 } }, /id\.vendor is 0x12345/);
+  only({ id: { vendor: 0x1234 } }, /id\.device is undefined/);
+  only({ id: { vendor: 0xffff, device: 1 } }, /empty slot/);
+  only({ id: { ...id, class: 0x1000000 } }, /id\.class is 0x1000000/);
+  only({ id: { ...id, revision: 1.5 } }, /id\.revision is 1\.5/);
+  only({ id: undefined }, /id is missing/);
+});
+
+test("checkSpec() refuses capabilities that do not fit below 0x100", () => {
+  const capabilities = [
+    vendor(new Uint8Array(100)),
+    vendor(new Uint8Array(90)),
+  ];
+  only({ capabilities }, /do not fit: they end at 0x108/);
+});
+
+test("checkSpec() refuses two capabilities of one kind", () => {
+  only({ capabilities: [msi(), msi()] }, /another one has the id 0x5/);
+});
+
+test("checkSpec() refuses a capability whose masks do not match it", () => {
+  const bytes = new Uint8Array([0x0d, 0, 0, 0]);
+  const name = "mine";
+  only({
+    capabilities: [
+      { name, bytes, writeMask: new Uint8Array(3), clearMask: bytes },
+    ],
+  }, /mine has 4 bytes, but masks of 3 and 4/);
+  only({
+    capabilities: [{
+      name,
+      bytes,
+      writeMask: new Uint8Array([0, 0, 0, 1]),
+      clearMask: new Uint8Array([0, 0, 0, 3]),
+    }],
+  }, /mine has bits in both masks/);
+});
+
+test("checkSpec() refuses ranges that are not whole pages", () => {
+  const size = 16384;
+  only(
+    { bars: [{ size, trap: [[100, 4096]] }] },
+    /trap\[0\] is \[0x64, 0x1000\]/,
+  );
+  only({ bars: [{ size, trap: [[0, 4]] }] }, /multiples of 4096/);
+  only({ bars: [{ size, shadow: [[0, 0]] }] }, /shadow\[0\] is \[0, 0\]/);
+});
+
+test("checkSpec() refuses ranges outside their BAR", () => {
+  only(
+    { bars: [{ size: 8192, trap: [[4096, 8192]] }] },
+    /trap\[0\] ends at 0x3000, outside the BAR of 0x2000/,
+  );
+});
+
+test("checkSpec() refuses ranges that overlap", () => {
+  const bar = { size: 16384, trap: [[0, 8192]], shadow: [[4096, 4096]] };
+  only(
+    { bars: [bar] },
+    /trap\[0\] and bars\[0\]\.shadow\[0\] overlap at 0x1000/,
+  );
+});
+
+test("checkSpec() refuses widths that no access has", () => {
+  only({ bars: [{ size: 4096, width: 3 }] }, /bars\[0\]\.width is 3/);
+  only(
+    { bars: [{ size: 4096, width: { min: 8, max: 4 } }] },
+    /width is \{"min":8,"max":4\}/,
+  );
+});
+
+test("checkSpec() refuses a ring that is no power of two, too small or too large", () => {
+  only({ ring: 1000 }, /ring is 1000.*256 to 65536/);
+  only({ ring: 128 }, /ring is 128/);
+  only({ ring: 131072 }, /ring is 131072/);
+});
+
+test("checkSpec() refuses timeouts the kernel does not take", () => {
+  only({ timeout: 0 }, /timeout is 0/);
+  only({ timeout: 600_001 }, /timeout is 600001/);
+  only({ timeout: NaN }, /timeout is NaN/);
+  only({ spin: -1 }, /spin is -1/);
+});
+
+test("checkSpec() refuses other values that mean nothing", () => {
+  only({ interruptPin: "E" }, /interruptPin is "E"/);
+  only({ dma: "fast" }, /dma is "fast"/);
+  only({ domain: 0x10000 }, /domain is 0x10000/);
+  only({ notify: [6] }, /notify names 6/);
+});
+
+test("checkSpec() names unknown keys, and the ones there are", () => {
+  only({ bar: [] } as never, /key "bar" that means nothing.*bars/);
+  only(
+    { bars: [{ size: 4096, with: 4 }] },
+    /bars\[0\] has a key "with".*width/,
+  );
+  only({ id: { ...id, vendr: 1 } }, /id has a key "vendr"/);
+});
+
+test("checkSpec() lists all mistakes at once", () => {
+  const found = mistakes({
+    id: { vendor: -1, device: 1 },
+    bars: [{ size: 100 }],
+    ring: 3,
+    timeout: -1,
+  });
+  assert.equal(found.length, 4, found.join("\n"));
+});
+
+test("widths() takes a number as the widest", () => {
+  assert.deepEqual(widths(), { min: 1, max: 4 });
+  assert.deepEqual(widths(8), { min: 1, max: 8 });
+  assert.deepEqual(widths({ min: 4 }), { min: 4, max: 4 });
+});
+
+test("checkHandlers() wants 64-bit handlers beside the others of a BAR of width 8", () => {
+  const spec: DeviceSpec = { id, bars: [{ size: 4096, width: 8 }] };
+  assert.throws(
+    () => checkHandlers({ read: () => 0 }, spec),
+    /bars\[0\] has width 8, and there is read without read64/,
+  );
+  checkHandlers({ read: () => 0, read64: () => 0n }, spec);
+});
+
+test("checkHandlers() refuses a handler that is no function", () => {
+  assert.throws(
+    () => checkHandlers({ read: 5 as never }, { id }),
+    /read is a number: give a function/,
+  );
+});
