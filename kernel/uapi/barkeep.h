@@ -330,7 +330,8 @@ enum barkeep_plug_flags {
  * @size: sizeof(struct barkeep_plug)
  * @flags: enum barkeep_plug_flags
  * @config: config space image, BARKEEP_CONFIG_SIZE bytes: a type 0 header and
- *	its capabilities. The BAR registers must be 0; the kernel fills them in
+ *	its capabilities. The BAR and Expansion ROM registers must be 0; the
+ *	kernel fills in the former
  * @write_mask: same size: bits that the host can write
  * @clear_mask: same size: bits that the host clears by writing 1
  * @notify: BARKEEP_CONFIG_SIZE / 32 bytes: one bit per dword, set where a
@@ -440,7 +441,8 @@ enum barkeep_irq_operation {
  * @operation: enum barkeep_irq_operation
  * @vector: for BARKEEP_IRQ_RAISE: 0 up to the number of vectors; else 0
  *
- * A masked vector is set pending and delivered when it is unmasked.
+ * A masked vector is set pending and delivered when it is unmasked. As in
+ * hardware, messages of one vector that have not reached its CPU yet are one.
  *
  * ERANGE: the device has no such vector (or no interrupt pin). EAGAIN: the
  * driver has not enabled it. EACCES: bus mastering is off.
@@ -467,8 +469,10 @@ enum barkeep_config_flags {
  * @buffer: the bytes
  *
  * The model's own view of config space: masks do not apply. Command, Status,
- * the BARs and the MSI, PM and PCIe control registers belong to the host; EPERM
- * for a write that would change one.
+ * the BARs, Interrupt Line and the MSI, PM and PCIe control registers belong to
+ * the host, Header Type, Interrupt Pin, the capability pointer and the fixed
+ * parts of those capabilities to the kernel; EPERM for a write that would change
+ * one.
  */
 struct barkeep_config {
 	__u32 size;
