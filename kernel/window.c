@@ -12,6 +12,22 @@
 #define BELOW_4G	0
 #define ABOVE_4G	1
 
+/*
+ * Where to look for a hole, best first. Above 4 GiB in the upper part, far from
+ * memory that may be plugged in later. Below it not where interrupt controllers
+ * are, which not every machine lists.
+ */
+static const struct {
+	int window;
+	u64 start;
+	u64 end;		/* inclusive; 0: as the CPU has address bits */
+} window_places[] = {
+	{ BELOW_4G, SZ_1M, 0xfebfffff },
+	{ BELOW_4G, 0xfef00000, U32_MAX },
+	{ ABOVE_4G, 1ULL << 38, 0 },
+	{ ABOVE_4G, 1ULL << 32, 0 },
+};
+
 /* Physical address to device; written under its own lock, read under RCU. */
 static struct maple_tree barkeep_windows =
 	MTREE_INIT(barkeep_windows, MT_FLAGS_USE_RCU);
@@ -19,6 +35,26 @@ static struct maple_tree barkeep_windows =
 static int window_of(const struct barkeep_bar_memory *bar)
 {
 	return bar->flags & BARKEEP_BAR_64BIT ? ABOVE_4G : BELOW_4G;
+}
+
+static int window_take(struct resource *window, int which, u64 bytes, u64 align)
+{
+	u64 last = (1ULL << boot_cpu_data.x86_phys_bits) - 1;
+	int n;
+
+	window->name = "barkeep";
+	for (n = 0; n < ARRAY_SIZE(window_places); n++) {
+		if (window_places[n].window != which)
+			continue;
+		window->flags = IORESOURCE_MEM;
+		if (which == ABOVE_4G)
+			window->flags |= IORESOURCE_MEM_64;
+		if (!allocate_resource(&iomem_resource, window, bytes, window_places[n].start,
+				       window_places[n].end ?: last, align, NULL, NULL))
+			return 0;
+	}
+	window->flags = 0;
+	return -ENOSPC;
 }
 
 /*
@@ -29,7 +65,7 @@ static int window_of(const struct barkeep_bar_memory *bar)
 static int window_allocate(struct barkeep_device *dev, int which)
 {
 	struct resource *window = &dev->window[which];
-	u64 total = 0, largest = 0, start, end;
+	u64 total = 0, largest = 0;
 	int n, ret;
 
 	for (n = 0; n < BARKEEP_BARS; n++) {
@@ -41,18 +77,9 @@ static int window_allocate(struct barkeep_device *dev, int which)
 	if (!total)
 		return 0;
 
-	/* The upper half: far from memory that may be plugged in later. */
-	start = which == ABOVE_4G ? 1ULL << (boot_cpu_data.x86_phys_bits - 1) : SZ_1M;
-	end = which == ABOVE_4G ? (1ULL << boot_cpu_data.x86_phys_bits) - 1 : U32_MAX;
-	window->name = "barkeep";
-	window->flags = IORESOURCE_MEM;
-	if (which == ABOVE_4G)
-		window->flags |= IORESOURCE_MEM_64;
-	ret = allocate_resource(&iomem_resource, window, total, start, end, largest, NULL, NULL);
-	if (ret) {
-		window->flags = 0;
-		return -ENOSPC;
-	}
+	ret = window_take(window, which, total, largest);
+	if (ret)
+		return ret;
 	ret = mtree_insert_range(&barkeep_windows, window->start, window->end, dev, GFP_KERNEL);
 	if (ret) {
 		release_resource(window);
