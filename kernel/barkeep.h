@@ -164,6 +164,7 @@ struct barkeep_vector {
  * @intx: the line's way to a CPU
  * @pending: MSI vectors raised and not yet sent, also where there is no register
  *	that shows them
+ * @model_cpu: where the model last raised one
  * @vectors: MSI
  */
 struct barkeep_irqs {
@@ -175,6 +176,7 @@ struct barkeep_irqs {
 	bool intx_masked;
 	struct barkeep_vector intx;
 	u32 pending;
+	unsigned int model_cpu;
 	struct barkeep_vector vectors[BARKEEP_VECTORS_MAX];
 };
 
@@ -416,15 +418,20 @@ struct barkeep_hook {
 	const char *name;
 	void *target;
 	/*
-	 * Given the first three arguments, whether to call @target instead.
-	 * Runs in the function's caller's context, whatever that is.
+	 * Given the registers at the call (arguments are in di, si, dx, cx),
+	 * whether to call @target instead. Runs in the function's caller's
+	 * context, whatever that is.
 	 */
-	bool (*ours)(unsigned long first, unsigned long second, unsigned long third);
+	bool (*ours)(const struct pt_regs *call);
 	struct ftrace_ops ops;
 };
 
 int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
 void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
+
+/* doors.c: ways to map a BAR for user space, all closed */
+int barkeep_doors_init(void);
+void barkeep_doors_exit(void);
 
 /* fault.c: the page fault that an access is */
 int barkeep_fault_init(void);

@@ -328,16 +328,17 @@ static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsig
 }
 
 /*
- * Kernel-mode data accesses to mappings of ours. Migrating between giving up and
- * faulting again costs one more round.
+ * bad_area_nosemaphore(regs, error_code, address): kernel-mode data accesses to
+ * mappings of ours. Migrating between giving up and faulting again costs one more
+ * round.
  */
-static bool fault_is_ours(unsigned long first, unsigned long error_code, unsigned long address)
+static bool fault_is_ours(const struct pt_regs *call)
 {
-	struct pt_regs *regs = (struct pt_regs *)first;
+	const struct pt_regs *regs = (struct pt_regs *)call->di;
 
-	if (error_code & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
+	if (call->si & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
 		return false;
-	if (!barkeep_map_find(address))
+	if (!barkeep_map_find(call->dx))
 		return false;
 	if (likely(__this_cpu_read(fault_given_up) != regs->ip))
 		return true;

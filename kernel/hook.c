@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Redirection of kernel functions. A hook looks at the function's first three
- * arguments and, if they are ours, has the call land in a function of ours with
- * the same signature; else the function runs as if nothing were there.
+ * Redirection of kernel functions. A hook looks at the function's arguments and,
+ * if they are ours, has the call land in a function of ours with the same
+ * signature; else the function runs as if nothing were there.
  *
  * The callback runs where the function was called, before its first instruction:
  * any context, so it only looks. PERMANENT has a write of 0 to ftrace_enabled
@@ -19,7 +19,7 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 	struct barkeep_hook *hook = container_of(ops, struct barkeep_hook, ops);
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 
-	if (regs && hook->ours(regs->di, regs->si, regs->dx))
+	if (regs && hook->ours(regs))
 		regs->ip = (unsigned long)hook->target;
 }
 

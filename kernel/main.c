@@ -246,9 +246,12 @@ static int __init barkeep_init(void)
 	ret = barkeep_map_init();
 	if (ret)
 		goto err_bus;
-	ret = barkeep_fault_init();
+	ret = barkeep_doors_init();
 	if (ret)
 		goto err_map;
+	ret = barkeep_fault_init();
+	if (ret)
+		goto err_doors;
 	ret = misc_register(&barkeep_node);
 	if (ret)
 		goto err_fault;
@@ -256,6 +259,8 @@ static int __init barkeep_init(void)
 
 err_fault:
 	barkeep_fault_exit();
+err_doors:
+	barkeep_doors_exit();
 err_map:
 	barkeep_map_exit();
 err_bus:
@@ -274,6 +279,7 @@ static void __exit barkeep_exit(void)
 {
 	misc_deregister(&barkeep_node);
 	barkeep_fault_exit();
+	barkeep_doors_exit();
 	barkeep_map_exit();
 	barkeep_bus_exit();
 	barkeep_devices_exit();

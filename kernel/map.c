@@ -123,14 +123,16 @@ struct barkeep_mapping *barkeep_map_find(unsigned long address)
 	return mtree_load(&barkeep_mappings, address);
 }
 
-static bool map_is_window(unsigned long address, unsigned long bytes, unsigned long unused)
+/* ioremap(address, bytes) and the like */
+static bool map_is_window(const struct pt_regs *call)
 {
-	return barkeep_window_contains(address, bytes);
+	return barkeep_window_contains(call->di, call->si);
 }
 
-static bool map_is_mapping(unsigned long address, unsigned long unused, unsigned long unused2)
+/* iounmap(address) */
+static bool map_is_mapping(const struct pt_regs *call)
 {
-	return barkeep_map_find(address & PAGE_MASK);
+	return barkeep_map_find(call->di & PAGE_MASK);
 }
 
 #define MAP_HOOK(_name)	{ .name = _name, .target = map_ioremap, .ours = map_is_window }
