@@ -164,7 +164,8 @@ struct barkeep_vector {
  * @intx: the line's way to a CPU
  * @pending: MSI vectors raised and not yet sent, also where there is no register
  *	that shows them
- * @model_cpu: where the model last raised one
+ * @model_cpu: where the model last raised an interrupt
+ * @model_cpus: those that its threads ran on, then
  * @vectors: MSI
  */
 struct barkeep_irqs {
@@ -177,6 +178,7 @@ struct barkeep_irqs {
 	struct barkeep_vector intx;
 	u32 pending;
 	unsigned int model_cpu;
+	struct cpumask model_cpus;
 	struct barkeep_vector vectors[BARKEEP_VECTORS_MAX];
 };
 

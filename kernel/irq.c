@@ -120,12 +120,39 @@ static void irq_vector_remote(void *vector)
 }
 
 /*
+ * A handler that reads the device waits for the model with interrupts off. On the
+ * model's own CPU it would wait in vain, for that is what it interrupted. Nor may
+ * it interrupt another thread of the model's process: the model may wait for that
+ * one, or for the CPU to flush its TLB. So this is another CPU of the interrupt's
+ * affinity, where there is one.
+ */
+static unsigned int irq_vector_cpu(struct barkeep_vector *vector)
+{
+	const struct barkeep_irqs *irqs = &vector->dev->irqs;
+	unsigned int cpu = READ_ONCE(vector->cpu), other, second = cpu;
+	const struct cpumask *affinity;
+
+	if (!cpumask_test_cpu(cpu, &irqs->model_cpus))
+		return cpu;
+	affinity = irq_get_affinity_mask(READ_ONCE(vector->irq));
+	if (!affinity)
+		return cpu;
+	for_each_cpu_and(other, affinity, cpu_online_mask) {
+		if (!cpumask_test_cpu(other, &irqs->model_cpus))
+			return other;
+		if (second == irqs->model_cpu)
+			second = other;
+	}
+	return second;
+}
+
+/*
  * Under config.lock, which @remote wants: it has no lock of its own. One that is
  * still on its way brings this message too.
  */
 static void irq_vector_send(struct barkeep_vector *vector)
 {
-	unsigned int cpu = READ_ONCE(vector->cpu);
+	unsigned int cpu = irq_vector_cpu(vector);
 	int ret = -ENXIO;
 
 	lockdep_assert_held(&vector->dev->config.lock);
@@ -503,6 +530,8 @@ long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg)
 	    (arg->vector && !irq_operations[arg->operation].vector))
 		return -EINVAL;
 	raw_spin_lock_irqsave(&dev->config.lock, flags);
+	dev->irqs.model_cpu = smp_processor_id();
+	cpumask_copy(&dev->irqs.model_cpus, mm_cpumask(current->mm));
 	if (!dev->config.dead)
 		ret = irq_operations[arg->operation].call(dev, arg->vector);
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
