@@ -216,11 +216,13 @@ export const edu: Model = {
     subsystemVendor: 0x1af4,
     subsystem: 0x1100,
     revision: 0x10,
-    class: 0xff0000,
+    class: 0x00ff00,
   },
   bars: [{ size: 1 << 20, width: 8 }],
   capabilities: [msi()],
   interruptPin: "A",
+  // An emulated CPU on a busy machine may not come to the model for a while.
+  timeout: 2000,
   driver: "edu",
   attach,
 };
