@@ -105,6 +105,12 @@ static __printf(2, 3) void edu_note(struct edu_device *edu, const char *format, 
 #define edu_fail(edu, format, ...) \
 	({ edu_note(edu, "failed: " format, ##__VA_ARGS__); -EIO; })
 
+/* All-ones is what a device reads as that is gone, or did not answer in time. */
+static bool edu_gone(struct edu_device *edu, u32 value)
+{
+	return PCI_POSSIBLE_ERROR(value) && !pci_device_is_present(edu->pdev);
+}
+
 static irqreturn_t edu_interrupt(int irq, void *data)
 {
 	struct edu_device *edu = data;
@@ -142,7 +148,7 @@ static u32 edu_wait_interrupt(struct edu_device *edu)
 	/* A device that was pulled raises none; that is not worth the whole time. */
 	for (waited = 0; waited < EDU_TIMEOUT_MS; waited += 500)
 		if (wait_for_completion_timeout(&edu->interrupted, msecs_to_jiffies(500)) ||
-		    PCI_POSSIBLE_ERROR(readl(edu->regs + EDU_ID)))
+		    !pci_device_is_present(edu->pdev))
 			break;
 	spin_lock_irq(&edu->lock);
 	status = edu->pending;
@@ -180,19 +186,18 @@ static int edu_test_liveness(struct edu_device *edu)
 	return 0;
 }
 
-/* A device that is gone reads as all-ones, which looks busy for ever. */
 static int edu_wait_computed(struct edu_device *edu)
 {
 	u32 status;
 	int error = read_poll_timeout(readl, status,
-				      PCI_POSSIBLE_ERROR(status) ||
+				      edu_gone(edu, status) ||
 				      !(status & EDU_STATUS_COMPUTING),
 				      100, EDU_TIMEOUT_MS * USEC_PER_MSEC, false,
 				      edu->regs + EDU_STATUS);
 
 	if (error)
 		return edu_fail(edu, "factorial not computed in %d ms", EDU_TIMEOUT_MS);
-	return PCI_POSSIBLE_ERROR(status) ? edu_fail(edu, "device is gone") : 0;
+	return edu_gone(edu, status) ? edu_fail(edu, "device is gone") : 0;
 }
 
 static int edu_test_factorial(struct edu_device *edu)
@@ -283,10 +288,10 @@ static int edu_dma(struct edu_device *edu, u64 source, u64 destination, u64 coun
 		}
 	}
 	error = read_poll_timeout(readl, status,
-				  PCI_POSSIBLE_ERROR(status) || !(status & EDU_DMA_RUN),
+				  edu_gone(edu, status) || !(status & EDU_DMA_RUN),
 				  1000, EDU_TIMEOUT_MS * USEC_PER_MSEC, false,
 				  edu->regs + EDU_DMA_COMMAND);
-	if (!error && !PCI_POSSIBLE_ERROR(status))
+	if (!error && !edu_gone(edu, status))
 		return 0;
 	pci_clear_master(edu->pdev);
 	if (error)
