@@ -154,6 +154,9 @@ class PortDevice implements Device {
     this.#port = port;
     this.#spec = spec;
     this.#poller = pollerOf(port.runtime);
+    port.rouse = () => {
+      if (this.#consumer) this.#poller.rouse(this.#consumer);
+    };
     this.bars = port.memory.map((buffer) => buffer && { buffer });
     this.irq = new PortIrq(port);
     this.dma = new PortDma(port);

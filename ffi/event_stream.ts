@@ -22,6 +22,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   readonly spin: number;
   active = false;
   idleSince = 0;
+  token = -1;
   readonly #port: Port;
   readonly #poller: Poller;
   readonly #onEnd: () => void;

@@ -82,6 +82,9 @@ export class PortIrq implements Irq {
   ): void {
     const port = this.#port;
     port.mustBeOpen(tried);
+    // The handler reads the device with interrupts off: should a thread of ours
+    // be woken for that, it may well be put on the very CPU that waits for it.
+    port.rouse();
     const { calls } = port.runtime;
     const returned = calls.barkeep_irq(port.device, operation, vector);
     if (returned >= 0) return;

@@ -29,6 +29,8 @@ export interface Consumer {
   active: boolean;
   /** Owned by the poller: when it was last seen active. */
   idleSince: number;
+  /** Owned by the poller: what it sleeps under, or -1 while it is awake. */
+  token: number;
 }
 
 /** Longest time in milliseconds that the event loop waits for us. */
@@ -76,12 +78,18 @@ export class Poller {
   remove(consumer: Consumer): void {
     const index = this.#awake.indexOf(consumer);
     if (index >= 0) this.#awake.splice(index, 1);
-    for (const [token, sleeper] of this.#asleep) {
-      if (sleeper !== consumer) continue;
-      this.#asleep.delete(token);
-      this.#waiter.disarm(consumer.device);
-      consumer.ring.setSleeping(false);
-    }
+    if (consumer.token < 0) return;
+    this.#asleep.delete(consumer.token);
+    consumer.token = -1;
+    this.#waiter.disarm(consumer.device);
+    consumer.ring.setSleeping(false);
+  }
+
+  /** Has a sleeping consumer spin again, as events are to be expected. */
+  rouse(consumer: Consumer): void {
+    if (consumer.token < 0) return;
+    this.remove(consumer);
+    this.add(consumer);
   }
 
   #spin(): void {
@@ -146,6 +154,7 @@ export class Poller {
     }
     const token = this.#token++ % 0x8000_0000;
     this.#asleep.set(token, consumer);
+    consumer.token = token;
     this.#waiter.arm(consumer.device, token);
   }
 
@@ -153,6 +162,7 @@ export class Poller {
     const consumer = this.#asleep.get(token);
     if (!consumer) return; // removed while the report was on its way
     this.#asleep.delete(token);
+    consumer.token = -1;
     consumer.ring.setSleeping(false);
     this.add(consumer);
   }

@@ -37,6 +37,8 @@ export class Port {
   readonly spin: number;
   /** Reads that the body of a `for await` left without a completion. */
   uncompleted = 0;
+  /** Has whoever consumes the events, if he sleeps, look out for some. */
+  rouse: () => void = () => {};
   /** Set once the device is off the bus and its file is closed. */
   closed = false;
   /** Why the bus did not take the device. */

@@ -34,6 +34,7 @@ export class ServeLoop implements Consumer {
   readonly spin: number;
   active = false;
   idleSince = 0;
+  token = -1;
   readonly #port: Port;
   readonly #poller: Poller;
   #handlers: Handlers;
