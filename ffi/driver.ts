@@ -87,9 +87,19 @@ async function readReport(path: string): Promise<string[]> {
   }
 }
 
+/**
+ * In the VM, drivers have the first CPU and the model has the others, with all
+ * threads of its runtime: an interrupt handler that waits for the model must not
+ * have interrupted a thread that the model in turn waits for.
+ */
+const onDriversCpu = process.env.BARKEEP_VM === "1"
+  ? ["taskset", "--cpu-list", "0"]
+  : [];
+
 function run(program: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: "inherit" });
+    const [file = program, ...rest] = [...onDriversCpu, program, ...args];
+    const child = spawn(file, rest, { stdio: "inherit" });
     child.on("error", reject);
     child.on("close", (status) => resolve(status ?? 128));
   });

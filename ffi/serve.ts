@@ -178,7 +178,16 @@ async function runInVm(options: Options): Promise<number> {
     await helperPath();
     const runtime = "bun" in process.versions ? [] : ["run", "-A"];
     const { status } = await vm.runInVm({
-      command: [process.execPath, ...runtime, script, ...options.args],
+      // Not on the driver's CPU: see driver.ts.
+      command: [
+        "taskset",
+        "--cpu-list",
+        "1-1023",
+        process.execPath,
+        ...runtime,
+        script,
+        ...options.args,
+      ],
       kernel: options.kernel,
       // The inner process ends in time; this is for a guest that does not.
       timeout: options.timeout && options.timeout + 60,
