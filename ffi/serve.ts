@@ -236,8 +236,9 @@ async function serveHere(
   const timer = options.timeout &&
     setTimeout(() => stop.abort(), options.timeout * 1000);
   try {
-    const address = await Promise.race([device.plugged, served]);
+    const address = await device.plugged.catch(() => undefined);
     if (address === undefined) {
+      await served; // it knows why
       console.log("unplugged");
       return exit.ok;
     }
@@ -250,9 +251,16 @@ async function serveHere(
     await served;
     console.log("unplugged");
     return passed ? exit.ok : exit.failed;
+  } catch (error) {
+    await device.unplug();
+    throw error;
   } finally {
     clearTimeout(timer);
     unhook();
+    const { timeouts } = device.counters;
+    if (timeouts > 0) {
+      console.error(`${timeouts} reads in all were not answered in time`);
+    }
   }
 }
 
@@ -286,11 +294,15 @@ function showFault({ reason, bar, offset, width }: FaultEvent): void {
   );
 }
 
-/** Calls `stop` on the first SIGINT or SIGTERM; a second one ends us at once. */
+/**
+ * Calls `stop` on the first SIGINT or SIGTERM; a later one ends us at once. Not
+ * one right after it: npx and timeout pass on what the terminal sends us too.
+ */
 function onSignal(stop: () => void): () => void {
-  let signals = 0;
+  let first: number | undefined;
   const received = (): void => {
-    if (++signals > 1) process.exit(130);
+    first ??= performance.now();
+    if (performance.now() - first > 500) process.exit(130);
     stop();
   };
   process.on("SIGINT", received);
