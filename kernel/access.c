@@ -2,7 +2,7 @@
 /*
  * One load or store of a driver, done by the policy of its page. Runs in the
  * driver's context, inside the page fault that the access raised: any context
- * but NMI, and it may sleep only where told so.
+ * but NMI, and it may sleep only where its patience says so.
  */
 #include "barkeep.h"
 
@@ -44,7 +44,7 @@ static void shadow_store(void *to, unsigned int width, u64 value)
 }
 
 static u64 trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		     bool may_sleep)
+		     struct barkeep_patience *patience)
 {
 	struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_READ,
@@ -53,11 +53,11 @@ static u64 trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int wi
 		.offset = offset,
 	};
 
-	return barkeep_completion_read(bar->dev, &event, may_sleep);
+	return barkeep_completion_read(bar->dev, &event, patience);
 }
 
 static void trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
-		       bool may_sleep)
+		       struct barkeep_patience *patience)
 {
 	const struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_WRITE,
@@ -68,33 +68,33 @@ static void trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int 
 		.slot = BARKEEP_NO_SLOT,
 	};
 
-	barkeep_ring_post(bar->dev, &event, may_sleep);
+	barkeep_ring_post(bar->dev, &event, patience);
 }
 
 static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		       bool may_sleep)
+		       struct barkeep_patience *patience)
 {
 	return shadow_load(access_shadow(bar, offset), width);
 }
 
 static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			 u64 value, bool may_sleep)
+			 u64 value, struct barkeep_patience *patience)
 {
 	shadow_store(access_shadow(bar, offset), width, value);
 }
 
 static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			 u64 value, bool may_sleep)
+			 u64 value, struct barkeep_patience *patience)
 {
-	memory_write(bar, offset, width, value, may_sleep);
-	trap_write(bar, offset, width, value, may_sleep);
+	memory_write(bar, offset, width, value, patience);
+	trap_write(bar, offset, width, value, patience);
 }
 
 static const struct {
 	u64 (*read)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		    bool may_sleep);
+		    struct barkeep_patience *patience);
 	void (*write)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
-		      bool may_sleep);
+		      struct barkeep_patience *patience);
 } access_policies[] = {
 	[BARKEEP_POLICY_TRAP] = { trap_read, trap_write },
 	[BARKEEP_POLICY_SHADOW] = { memory_read, shadow_write },
@@ -114,21 +114,21 @@ static bool access_reaches(struct barkeep_bar_memory *bar)
 }
 
 u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			bool may_sleep)
+			struct barkeep_patience *patience)
 {
 	u64 value = ~0ULL;
 
 	if (access_reaches(bar))
 		value = access_policies[bar->policy[offset >> PAGE_SHIFT]].read(bar, offset, width,
-										 may_sleep);
+										 patience);
 	return value & width_mask(width);
 }
 
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			  u64 value, bool may_sleep)
+			  u64 value, struct barkeep_patience *patience)
 {
 	if (access_reaches(bar))
 		access_policies[bar->policy[offset >> PAGE_SHIFT]].write(bar, offset, width,
 									  value & width_mask(width),
-									  may_sleep);
+									  patience);
 }

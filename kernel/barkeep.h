@@ -21,6 +21,7 @@
 #include <linux/irq_work.h>
 #include <linux/irqdomain.h>
 #include <linux/kref.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/rbtree.h>
@@ -97,11 +98,10 @@ struct barkeep_bar_memory {
  * @notices: bits of enum barkeep_notice that wait for room
  * @reset: enum barkeep_reset of BARKEEP_NOTICE_RESET
  * @wake: wakes both of the next, from any context
- * @remote_wake: has another CPU queue @wake
- * @remote_wake_sent: bit 0 while @remote_wake is on its way
+ * @kicks: per CPU, what has that CPU wake the model
+ * @kick_cpu: the one that was asked last; first where the model went to sleep
  * @readable: model asleep in BARKEEP_WAIT or poll()
  * @settled: accesses asleep until a completion or for room
- * @sleepers: how many
  */
 struct barkeep_ring {
 	struct barkeep_event *entries;
@@ -112,11 +112,10 @@ struct barkeep_ring {
 	unsigned long notices;
 	u32 reset;
 	struct irq_work wake;
-	call_single_data_t remote_wake;
-	unsigned long remote_wake_sent;
+	struct barkeep_kick __percpu *kicks;
+	unsigned int kick_cpu;
 	wait_queue_head_t readable;
 	wait_queue_head_t settled;
-	atomic_t sleepers;
 };
 
 /**
@@ -124,12 +123,14 @@ struct barkeep_ring {
  * @busy: bit per slot
  * @completions: the model's page; read once, never trusted
  * @ticket: last ticket of each slot; only its holder touches it
- * @freed: has accesses that sleep for a slot look again, from any context
+ * @wanted: accesses that wait for a slot
+ * @freed: has those that sleep look again, from any context
  */
 struct barkeep_slots {
 	unsigned long busy[BITS_TO_LONGS(BARKEEP_SLOTS)];
 	struct barkeep_completion *completions;
 	u32 ticket[BARKEEP_SLOTS];
+	atomic_t wanted;
 	struct irq_work freed;
 };
 
@@ -242,6 +243,9 @@ enum barkeep_notice {
  * @status: kernel-written page; @status->state is protected by @lock
  * @dead: as if pulled from its slot: all waits end, all reads are all-ones
  * @timeout_ns: completion timeout
+ * @unresponsive: the last wait timed out, so the next ones are short
+ * @mm: of the process that plugged, whose end is the model's
+ * @notifier: on @mm
  * @ready: all parts are there, BARKEEP_PLUG has succeeded; release order
  * @unplug: wanted
  * @bus_work: scans the bus and lets the driver probe, later the reverse; what is
@@ -259,6 +263,9 @@ struct barkeep_device {
 	struct barkeep_status *status;
 	bool dead;
 	u64 timeout_ns;
+	bool unresponsive;
+	struct mm_struct *mm;
+	struct mmu_notifier notifier;
 	bool ready;
 	bool unplug;
 	struct work_struct bus_work;
@@ -288,6 +295,22 @@ void barkeep_device_get(struct barkeep_device *dev);
 void barkeep_device_put(struct barkeep_device *dev);
 int barkeep_device_plug(struct barkeep_device *dev, struct barkeep_plug *plug);
 void barkeep_device_unplug(struct barkeep_device *dev, bool surprise);
+void barkeep_device_close(struct barkeep_device *dev);
+
+/**
+ * struct barkeep_patience - how long one instruction of a driver may wait
+ * @may_sleep: its context can
+ * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
+ * @spent: a wait has timed out, so it does not wait again
+ *
+ * One for all waits of a page fault: for a slot, for room, for the completion, and
+ * for each part of an access that is more than one on the bus.
+ */
+struct barkeep_patience {
+	bool may_sleep;
+	u64 start;
+	bool spent;
+};
 
 /* A counter on the status page, where user space may read it at any time. */
 static inline void barkeep_count(u64 *counter)
@@ -371,9 +394,10 @@ long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
  * @cpu. barkeep_notice() is for any context but NMI.
  */
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
+void barkeep_ring_kick(struct barkeep_device *dev);
 void barkeep_ring_destroy(struct barkeep_device *dev);
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
-		       bool may_sleep);
+		       struct barkeep_patience *patience);
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event);
 void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice);
 void barkeep_ring_flush(struct barkeep_device *dev);
@@ -385,22 +409,19 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
  * True once @done is; false when the time is up or the device dead.
  */
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, bool may_sleep);
+		  u32 arg, struct barkeep_patience *patience);
 
 /* completion.c: non-posted accesses */
 int barkeep_slots_init(struct barkeep_device *dev);
 void barkeep_slots_destroy(struct barkeep_device *dev);
 u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
-			    bool may_sleep);
+			    struct barkeep_patience *patience);
 
-/*
- * access.c: one load or store, by the policy of its page. Any context but NMI;
- * may sleep if told so. The access does not cross a page.
- */
+/* access.c: one load or store, by the policy of its page, which it does not cross */
 u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			bool may_sleep);
+			struct barkeep_patience *patience);
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			  u64 value, bool may_sleep);
+			  u64 value, struct barkeep_patience *patience);
 
 /* map.c: the driver's mappings. barkeep_map_find() is for under RCU. */
 struct barkeep_mapping {

@@ -30,21 +30,29 @@ static bool slot_maybe_free(struct barkeep_device *dev, u32 unused)
 	return find_first_zero_bit(dev->slots.busy, BARKEEP_SLOTS) < BARKEEP_SLOTS;
 }
 
-static bool slot_acquire(struct barkeep_device *dev, u32 *slot, bool may_sleep)
+static bool slot_acquire(struct barkeep_device *dev, u32 *slot,
+			 struct barkeep_patience *patience)
 {
-	do {
-		if (slot_take(dev, slot))
-			return true;
-	} while (barkeep_wait(dev, slot_maybe_free, 0, may_sleep));
-	return false;
+	bool taken = slot_take(dev, slot);
+
+	if (likely(taken))
+		return true;
+	atomic_inc(&dev->slots.wanted);
+	/* Pairs with the one in slot_release(): it sees us, or we the free slot. */
+	smp_mb__after_atomic();
+	while (!taken && barkeep_wait(dev, slot_maybe_free, 0, patience))
+		taken = slot_take(dev, slot);
+	atomic_dec(&dev->slots.wanted);
+	return taken;
 }
 
 static void slot_release(struct barkeep_device *dev, u32 slot)
 {
 	WRITE_ONCE(dev->status->waiting[slot], 0);
 	clear_bit_unlock(slot, dev->slots.busy);
-	/* One that begins to wait now looks at the slots itself, or times out. */
-	if (unlikely(waitqueue_active(&dev->ring.settled)))
+	/* Pairs with the one in slot_acquire(). */
+	smp_mb__after_atomic();
+	if (unlikely(atomic_read(&dev->slots.wanted)))
 		irq_work_queue(&dev->slots.freed);
 }
 
@@ -74,13 +82,13 @@ static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_even
 
 /* The value read, or all-ones. Fills in @event's slot and ticket. */
 u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
-			    bool may_sleep)
+			    struct barkeep_patience *patience)
 {
 	struct barkeep_completion *completion;
 	u64 value = ~0ULL;
 	u32 slot;
 
-	if (!slot_acquire(dev, &slot, may_sleep))
+	if (!slot_acquire(dev, &slot, patience))
 		return ~0ULL;
 	completion = &dev->slots.completions[slot];
 
@@ -91,9 +99,9 @@ u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *ev
 	event->ticket = dev->slots.ticket[slot];
 	WRITE_ONCE(dev->status->waiting[slot], event->ticket);
 
-	if (!barkeep_ring_post(dev, event, may_sleep))
+	if (!barkeep_ring_post(dev, event, patience))
 		goto out;
-	if (barkeep_wait(dev, slot_completed, slot, may_sleep)) {
+	if (barkeep_wait(dev, slot_completed, slot, patience)) {
 		if (READ_ONCE(completion->status) == BARKEEP_COMPLETION_SUCCESSFUL)
 			value = READ_ONCE(completion->value);
 	} else if (!READ_ONCE(dev->dead)) {

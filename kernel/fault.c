@@ -11,6 +11,7 @@
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>
+#include <asm/text-patching.h>
 #include <asm/trap_pf.h>
 
 #include "barkeep.h"
@@ -27,7 +28,7 @@
 struct fault_context {
 	struct pt_regs *regs;
 	unsigned long address;
-	bool may_sleep;
+	struct barkeep_patience *patience;
 };
 
 /*
@@ -64,7 +65,7 @@ static bool fault_find(unsigned long address, struct barkeep_bar_memory **bar, u
 
 /*
  * Memory that is not ours: the other side of a string move, or a mapping that the
- * driver has just undone. False where it cannot be accessed, as user memory.
+ * driver has just undone. False where it cannot be accessed.
  */
 static bool fault_load_elsewhere(unsigned long address, unsigned int width, u64 *value)
 {
@@ -103,7 +104,7 @@ static bool fault_read_within_page(const struct fault_context *context, unsigned
 
 	if (!fault_find(address, &bar, &offset))
 		return fault_load_elsewhere(address, width, value);
-	*value = barkeep_access_read(bar, offset, width, context->may_sleep);
+	*value = barkeep_access_read(bar, offset, width, context->patience);
 	barkeep_device_put(bar->dev);
 	return true;
 }
@@ -116,7 +117,7 @@ static bool fault_write_within_page(const struct fault_context *context, unsigne
 
 	if (!fault_find(address, &bar, &offset))
 		return fault_store_elsewhere(address, width, value);
-	barkeep_access_write(bar, offset, width, value, context->may_sleep);
+	barkeep_access_write(bar, offset, width, value, context->patience);
 	barkeep_device_put(bar->dev);
 	return true;
 }
@@ -223,21 +224,33 @@ static bool emulate_string(const struct fault_context *context,
 					const struct barkeep_instruction *insn, unsigned long n))
 {
 	unsigned long count = string_count(context, insn);
+	bool ok = true;
 	unsigned long n;
 
-	for (n = 0; n < count; n++) {
-		if (!once(context, insn, n))
+	for (n = 0; n < count && ok; n += ok) {
+		/* The rest faults again, and may wait anew. */
+		if (context->patience->spent)
 			break;
+		ok = once(context, insn, n);
 	}
 	if (n || !count)
 		barkeep_insn_step(insn, context->regs, n);
-	return n == count;
+	return ok;
+}
+
+/*
+ * A copy between a BAR and user memory. The kernel's way to do that has an
+ * exception table; it is left to it before the device is touched.
+ */
+static bool string_is_users(const struct fault_context *context)
+{
+	return context->regs->si < TASK_SIZE_MAX || context->regs->di < TASK_SIZE_MAX;
 }
 
 static bool emulate_movs(const struct fault_context *context,
 			 const struct barkeep_instruction *insn)
 {
-	return emulate_string(context, insn, movs_once);
+	return !string_is_users(context) && emulate_string(context, insn, movs_once);
 }
 
 static bool emulate_stos(const struct fault_context *context,
@@ -291,11 +304,17 @@ static unsigned int fault_fetch(unsigned long ip, u8 *bytes)
 }
 
 /*
- * Instruction that this CPU gave up on: it faults again, and then the kernel's own
- * handling takes its course, with the exception table for copies to user memory
- * and an oops for the driver that jumped into its data.
+ * What this CPU gave up on: it faults again, and then the kernel's own handling
+ * takes its course, with the exception table for copies to user memory and an oops
+ * for the driver that jumped into its data.
  */
-static DEFINE_PER_CPU(unsigned long, fault_given_up);
+struct fault_given_up {
+	struct task_struct *task;
+	unsigned long ip;
+	unsigned long address;
+};
+
+static DEFINE_PER_CPU(struct fault_given_up, fault_given_up);
 
 static bool fault_emulate(const struct fault_context *context)
 {
@@ -305,26 +324,40 @@ static bool fault_emulate(const struct fault_context *context)
 
 	if (barkeep_decode(bytes, count, &insn))
 		return false;
+	/* A probe was put on the instruction that faulted; kprobes must see to it. */
+	if (bytes[0] == INT3_INSN_OPCODE)
+		return false;
 	/* Per-CPU data and the like are no place for a BAR; pt_regs has no base. */
-	if (insn.segment != BARKEEP_SEGMENT_FLAT)
+	if (insn.segment != BARKEEP_SEGMENT_FLAT) {
+		if (insn.operation != BARKEEP_OP_LOAD)
+			insn.register_width = 0;
 		insn.operation = BARKEEP_OP_NONE;
+	}
 	return fault_operations[insn.operation](context, &insn);
 }
 
 static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsigned long address)
 {
 	bool enable = regs->flags & X86_EFLAGS_IF;
-	struct fault_context context = { .regs = regs, .address = address };
+	struct barkeep_patience patience = {};
+	const struct fault_context context = {
+		.regs = regs,
+		.address = address,
+		.patience = &patience,
+	};
 	bool done;
 
 	if (enable)
 		local_irq_enable();
-	context.may_sleep = fault_may_sleep(regs);
+	patience.may_sleep = fault_may_sleep(regs);
 	done = fault_emulate(&context);
 	if (enable)
 		local_irq_disable();
-	if (!done)
-		__this_cpu_write(fault_given_up, regs->ip);
+	if (!done) {
+		const struct fault_given_up given_up = { current, regs->ip, address };
+
+		*this_cpu_ptr(&fault_given_up) = given_up;
+	}
 }
 
 /*
@@ -335,14 +368,17 @@ static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsig
 static bool fault_is_ours(const struct pt_regs *call)
 {
 	const struct pt_regs *regs = (struct pt_regs *)call->di;
+	struct fault_given_up *given_up;
 
 	if (call->si & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
 		return false;
 	if (!barkeep_map_find(call->dx))
 		return false;
-	if (likely(__this_cpu_read(fault_given_up) != regs->ip))
+	given_up = this_cpu_ptr(&fault_given_up);
+	if (likely(given_up->task != current || given_up->ip != regs->ip ||
+		   given_up->address != call->dx))
 		return true;
-	__this_cpu_write(fault_given_up, 0);
+	given_up->task = NULL;
 	return false;
 }
 

@@ -2,9 +2,9 @@
 /*
  * The event ring: many producers, in any context, and one consumer in user space.
  *
- * A producer reserves an index with one atomic operation, which fixes the order
- * of events, waits until the entry is free, fills it and publishes it by writing
- * its sequence number with release order. The consumer looks at the entry at its
+ * A producer waits until there is room, reserves an index with one atomic operation,
+ * which fixes the order of events, fills the entry and publishes it by writing its
+ * sequence number with release order. The consumer looks at the entry at its
  * head until the number is there; there is no shared tail to read. Entries are
  * free up to the consumer's head, which lives on a page that it can scribble on:
  * it is read once, and only believed where it moves forward and not past what was
@@ -25,6 +25,13 @@
 /* Entries that accesses leave free, for notices, which cannot wait. */
 #define RING_HEADROOM	64
 
+/* A CPU's part in waking the model. */
+struct barkeep_kick {
+	call_single_data_t call;
+	unsigned long sent;	/* bit 0: on its way */
+	struct barkeep_ring *ring;
+};
+
 static bool ring_has_room(struct barkeep_ring *ring, u32 index, u32 headroom)
 {
 	u32 limit = ring->size - headroom;
@@ -41,11 +48,6 @@ static bool ring_has_room(struct barkeep_ring *ring, u32 index, u32 headroom)
 	return index - claimed < limit;
 }
 
-static bool ring_access_has_room(struct barkeep_device *dev, u32 index)
-{
-	return ring_has_room(&dev->ring, index, RING_HEADROOM);
-}
-
 static void ring_wake(struct irq_work *work)
 {
 	struct barkeep_ring *ring = container_of(work, struct barkeep_ring, wake);
@@ -53,33 +55,43 @@ static void ring_wake(struct irq_work *work)
 	wake_up_all(&ring->readable);
 }
 
-static void ring_remote_wake(void *info)
+static void ring_kicked(void *info)
 {
-	struct barkeep_ring *ring = info;
+	struct barkeep_kick *kick = info;
 
-	irq_work_queue(&ring->wake);
-	clear_bit_unlock(0, &ring->remote_wake_sent);
+	wake_up_all(&kick->ring->readable);
+	/* Pairs with the one in barkeep_ring_destroy(). */
+	clear_bit_unlock(0, &kick->sent);
 }
 
 /*
- * A wake-up takes locks that the driver may hold, so it is left to an irq_work;
- * and one that spins with interrupts off leaves it to another CPU, for on its own
- * it would run after the wait that it is to end.
+ * Has another CPU wake the model, if it sleeps: for a driver that waits with
+ * interrupts off, on whose own CPU an irq_work would run after the wait that it is
+ * to end. Each call asks another one, for that may have its interrupts off too; the
+ * first is where the model went to sleep.
  */
-static void ring_wake_model(struct barkeep_ring *ring)
+void barkeep_ring_kick(struct barkeep_device *dev)
 {
-	unsigned int other = nr_cpu_ids;
+	struct barkeep_ring *ring = &dev->ring;
+	unsigned int cpu = READ_ONCE(ring->kick_cpu);
+	struct barkeep_kick *kick;
 
-	if (irqs_disabled())
-		other = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	if (other >= nr_cpu_ids)
-		irq_work_queue(&ring->wake);
-	else if (!test_and_set_bit_lock(0, &ring->remote_wake_sent) &&
-		 smp_call_function_single_async(other, &ring->remote_wake))
-		clear_bit_unlock(0, &ring->remote_wake_sent);
+	if (!READ_ONCE(ring->control->sleeping))
+		return;
+	if (cpu >= nr_cpu_ids || cpu == smp_processor_id() || !cpu_online(cpu))
+		cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
+	if (cpu >= nr_cpu_ids)
+		return;
+	kick = per_cpu_ptr(ring->kicks, cpu);
+	if (!test_and_set_bit_lock(0, &kick->sent) &&
+	    smp_call_function_single_async(cpu, &kick->call))
+		clear_bit_unlock(0, &kick->sent);
+
+	cpu = cpumask_next(cpu, cpu_online_mask);
+	WRITE_ONCE(ring->kick_cpu, cpu < nr_cpu_ids ? cpu : cpumask_first(cpu_online_mask));
 }
 
-static void ring_publish(struct barkeep_ring *ring, u32 index, const struct barkeep_event *event)
+static void ring_fill(struct barkeep_ring *ring, u32 index, const struct barkeep_event *event)
 {
 	struct barkeep_event *entry = &ring->entries[index & (ring->size - 1)];
 
@@ -90,22 +102,72 @@ static void ring_publish(struct barkeep_ring *ring, u32 index, const struct bark
 	entry->value = event->value;
 	entry->value_high = event->value_high;
 	entry->time = ktime_get_mono_fast_ns();
-	entry->cpu = raw_smp_processor_id();
+	entry->cpu = smp_processor_id();
 	entry->slot = event->slot;
 	entry->ticket = event->ticket;
 	/* All of the entry is there before its number is. */
 	smp_store_release(&entry->sequence, index + 1);
+}
+
+/* Reserves the next index, if it leaves @headroom entries free. */
+static bool ring_reserve(struct barkeep_ring *ring, u32 headroom, u32 *index)
+{
+	int tail;
+
+	for (;;) {
+		tail = atomic_read(&ring->tail);
+		if (ring_has_room(ring, tail, headroom)) {
+			if (atomic_try_cmpxchg(&ring->tail, &tail, tail + 1))
+				break;
+		} else if (atomic_read(&ring->tail) == tail) {
+			return false;
+		}
+	}
+	*index = tail;
+	return true;
+}
+
+/*
+ * Between reservation and publication nothing may come in between: an interrupt
+ * handler that reads the device would wait for the event behind the one that it
+ * keeps from being published.
+ */
+static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *event, u32 headroom)
+{
+	struct barkeep_ring *ring = &dev->ring;
+	unsigned long flags;
+	bool reserved;
+	u32 index;
+
+	local_irq_save(flags);
+	reserved = ring_reserve(ring, headroom, &index);
+	if (reserved)
+		ring_fill(ring, index, event);
+	local_irq_restore(flags);
+	if (!reserved)
+		return false;
 
 	/* Pairs with the consumer's between setting sleeping and looking here. */
 	smp_mb();
-	if (unlikely(READ_ONCE(ring->control->sleeping)))
-		ring_wake_model(ring);
+	if (unlikely(READ_ONCE(ring->control->sleeping))) {
+		/* A wake-up takes locks that the driver may hold. */
+		if (irqs_disabled())
+			barkeep_ring_kick(dev);
+		else
+			irq_work_queue(&ring->wake);
+	}
+	return true;
+}
+
+bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
+{
+	return ring_put(dev, event, 0);
 }
 
 /* Writes that can no longer be delivered in order: nothing after them may be. */
 static void ring_link_down(struct barkeep_device *dev)
 {
-	struct barkeep_event fault = {
+	const struct barkeep_event fault = {
 		.kind = BARKEEP_EVENT_FAULT,
 		.value = BARKEEP_FAULT_LINK,
 		.slot = BARKEEP_NO_SLOT,
@@ -115,40 +177,29 @@ static void ring_link_down(struct barkeep_device *dev)
 		return;
 	barkeep_config_kill(dev);
 	barkeep_ring_try(dev, &fault);
-	ring_wake_model(&dev->ring);
+}
+
+static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
+{
+	return ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), RING_HEADROOM);
 }
 
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
-		       bool may_sleep)
+		       struct barkeep_patience *patience)
 {
-	struct barkeep_ring *ring = &dev->ring;
-	u32 index;
-
-	if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
-		return false;
-	index = atomic_fetch_inc(&ring->tail);
-	if (unlikely(!ring_access_has_room(dev, index)) &&
-	    !barkeep_wait(dev, ring_access_has_room, index, may_sleep)) {
+	for (;;) {
+		if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
+			return false;
+		if (likely(ring_put(dev, event, RING_HEADROOM)))
+			break;
+		if (barkeep_wait(dev, ring_has_access_room, 0, patience))
+			continue;
 		if (!READ_ONCE(dev->dead))
 			ring_link_down(dev);
 		return false;
 	}
-	ring_publish(ring, index, event);
-	if (unlikely(READ_ONCE(ring->notices)))
+	if (unlikely(READ_ONCE(dev->ring.notices)))
 		barkeep_ring_flush(dev);
-	return true;
-}
-
-bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
-{
-	struct barkeep_ring *ring = &dev->ring;
-	int index = atomic_read(&ring->tail);
-
-	do {
-		if (!ring_has_room(ring, index, 0))
-			return false;
-	} while (!atomic_try_cmpxchg(&ring->tail, &index, index + 1));
-	ring_publish(ring, index, event);
 	return true;
 }
 
@@ -271,6 +322,7 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg)
 	barkeep_ring_flush(dev);
 	if (barkeep_ring_readable(dev))
 		return 0;
+	WRITE_ONCE(ring->kick_cpu, raw_smp_processor_id());
 	if (!arg->timeout_ns)
 		return -ETIMEDOUT;
 	ret = wait_event_interruptible_hrtimeout(ring->readable, barkeep_ring_readable(dev),
@@ -283,33 +335,49 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg)
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 {
 	struct barkeep_ring *ring = &dev->ring;
+	int cpu;
 
 	if (!is_power_of_2(entries) || entries < BARKEEP_RING_MIN || entries > BARKEEP_RING_MAX)
 		return -EINVAL;
 	ring->size = entries;
 	atomic_set(&ring->tail, 0);
 	atomic_set(&ring->head, 0);
-	init_waitqueue_head(&ring->readable);
-	init_waitqueue_head(&ring->settled);
+	ring->notices = 0;
 	init_irq_work(&ring->wake, ring_wake);
-	INIT_CSD(&ring->remote_wake, ring_remote_wake, ring);
 	ring->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	ring->entries = vmalloc_user(array_size(entries, sizeof(*ring->entries)));
-	if (ring->control && ring->entries)
-		return 0;
-	barkeep_ring_destroy(dev);
-	return -ENOMEM;
+	ring->entries = __vmalloc(array_size(entries, sizeof(*ring->entries)),
+				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	ring->kicks = alloc_percpu_gfp(struct barkeep_kick, GFP_KERNEL_ACCOUNT);
+	if (!ring->control || !ring->entries || !ring->kicks) {
+		barkeep_ring_destroy(dev);
+		return -ENOMEM;
+	}
+	for_each_possible_cpu(cpu) {
+		struct barkeep_kick *kick = per_cpu_ptr(ring->kicks, cpu);
+
+		kick->ring = ring;
+		INIT_CSD(&kick->call, ring_kicked, kick);
+	}
+	return 0;
 }
 
 void barkeep_ring_destroy(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
+	int cpu;
 
-	while (test_bit_acquire(0, &ring->remote_wake_sent))
-		cpu_relax();
+	if (ring->kicks) {
+		for_each_possible_cpu(cpu) {
+			/* Pairs with clear_bit_unlock() in ring_kicked(). */
+			while (test_bit_acquire(0, &per_cpu_ptr(ring->kicks, cpu)->sent))
+				cpu_relax();
+		}
+	}
 	irq_work_sync(&ring->wake);
+	free_percpu(ring->kicks);
 	vfree(ring->entries);
 	free_page((unsigned long)ring->control);
+	ring->kicks = NULL;
 	ring->entries = NULL;
 	ring->control = NULL;
 }

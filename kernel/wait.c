@@ -18,49 +18,81 @@
 
 #define SPIN_NS		(50 * NSEC_PER_USEC)
 #define LOOKS_PER_CLOCK	32
+#define KICK_NS		(20 * NSEC_PER_USEC)
 /*
  * A CPU that cannot sleep is lost to the machine while it spins, so here the
- * completion timeout has a ceiling, well under what lockup detectors allow.
+ * completion timeout has a ceiling, well under what lockup detectors allow. And a
+ * driver may wait again and again under one lock: once a model has let a wait time
+ * out, the next ones are short, until it moves again.
  */
-#define ATOMIC_MAX_NS	(2 * NSEC_PER_SEC)
+#define ATOMIC_MAX_NS		NSEC_PER_SEC
+#define ATOMIC_UNRESPONSIVE_NS	NSEC_PER_MSEC
+#define UNRESPONSIVE_NS		(50 * NSEC_PER_MSEC)
+
+static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience *patience)
+{
+	bool unresponsive = READ_ONCE(dev->unresponsive);
+
+	if (patience->spent)
+		return 0;
+	if (patience->may_sleep)
+		return unresponsive ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) :
+				      dev->timeout_ns;
+	return min_t(u64, dev->timeout_ns,
+		     unresponsive ? ATOMIC_UNRESPONSIVE_NS : ATOMIC_MAX_NS);
+}
 
 static bool wait_asleep(struct barkeep_device *dev,
 			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg, u64 ns)
 {
-	struct barkeep_ring *ring = &dev->ring;
-	bool ret;
+	atomic_t *sleepers = (atomic_t *)&dev->status->sleepers;
 
-	WRITE_ONCE(dev->status->sleepers, atomic_inc_return(&ring->sleepers));
+	atomic_inc(sleepers);
 	/* Pairs with the model's sequentially consistent store before its look. */
-	smp_mb();
+	smp_mb__after_atomic();
 	/* Uninterruptible, as a load is, but no load on the machine. */
-	wait_event_idle_timeout(ring->settled, done(dev, arg) || READ_ONCE(dev->dead),
+	wait_event_idle_timeout(dev->ring.settled, done(dev, arg) || READ_ONCE(dev->dead),
 				nsecs_to_jiffies(ns) + 1);
-	ret = done(dev, arg);
-	WRITE_ONCE(dev->status->sleepers, atomic_dec_return(&ring->sleepers));
-	return ret;
+	atomic_dec(sleepers);
+	return done(dev, arg);
 }
 
-bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, bool may_sleep)
+static bool wait_spinning(struct barkeep_device *dev,
+			  bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg,
+			  struct barkeep_patience *patience)
 {
-	u64 limit = may_sleep ? dev->timeout_ns : min_t(u64, dev->timeout_ns, ATOMIC_MAX_NS);
-	u64 start = ktime_get_mono_fast_ns();
-	u64 spent;
+	u64 limit = wait_limit(dev, patience);
+	u64 spent, kick = KICK_NS;
 	int n;
 
+	if (!patience->start)
+		patience->start = ktime_get_mono_fast_ns();
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
 			if (done(dev, arg))
 				return true;
 			cpu_relax();
 		}
-		if (READ_ONCE(dev->dead))
+		spent = ktime_get_mono_fast_ns() - patience->start;
+		if (READ_ONCE(dev->dead) || spent >= limit)
 			return done(dev, arg);
-		spent = ktime_get_mono_fast_ns() - start;
-		if (spent >= limit)
-			return done(dev, arg);
-		if (may_sleep && (spent >= SPIN_NS || need_resched()))
+		if (patience->may_sleep && (spent >= SPIN_NS || need_resched()))
 			return wait_asleep(dev, done, arg, limit - spent);
+		if (irqs_disabled() && spent >= kick) {
+			barkeep_ring_kick(dev);
+			kick += KICK_NS;
+		}
 	}
+}
+
+bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
+		  u32 arg, struct barkeep_patience *patience)
+{
+	bool ret = wait_spinning(dev, done, arg, patience);
+
+	if (!ret)
+		patience->spent = true;
+	if (unlikely(READ_ONCE(dev->unresponsive) == ret))
+		WRITE_ONCE(dev->unresponsive, !ret);
+	return ret;
 }
