@@ -18,6 +18,11 @@ static void barkeep_device_destroy(struct work_struct *work)
 {
 	struct barkeep_device *dev = container_of(work, struct barkeep_device, destroy_work);
 
+	/*
+	 * Nothing finds us any more: a mapping or a window whose device has no
+	 * reference left is passed over, and both have been gone for a grace period
+	 * when window_free() returns.
+	 */
 	if (dev->ready) {
 		barkeep_irq_destroy(dev);
 		barkeep_dma_destroy(dev);
@@ -64,6 +69,19 @@ static void barkeep_device_kill(struct barkeep_device *dev)
 	barkeep_config_kill(dev);
 	wake_up_all(&dev->ring.settled);
 }
+
+/*
+ * The process that plugged is ending. Its memory goes first and its files later,
+ * and what comes in between may wait for a CPU that waits for this very model.
+ */
+static void barkeep_device_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	barkeep_device_unplug(container_of(notifier, struct barkeep_device, notifier), true);
+}
+
+static const struct mmu_notifier_ops barkeep_mm_operations = {
+	.release = barkeep_device_mm_release,
+};
 
 static void barkeep_device_enter_bus(struct barkeep_device *dev)
 {
@@ -138,6 +156,8 @@ struct barkeep_device *barkeep_device_create(void)
 	}
 	kref_init(&dev->refs);
 	mutex_init(&dev->lock);
+	init_waitqueue_head(&dev->ring.readable);
+	init_waitqueue_head(&dev->ring.settled);
 	INIT_WORK(&dev->bus_work, barkeep_device_bus_work);
 	INIT_WORK(&dev->destroy_work, barkeep_device_destroy);
 	/* The caller has one through the file; ours lasts until destruction. */
@@ -179,6 +199,11 @@ static int barkeep_device_plug_locked(struct barkeep_device *dev, struct barkeep
 	ret = barkeep_irq_init(dev);
 	if (ret)
 		goto err_dma;
+	dev->notifier.ops = &barkeep_mm_operations;
+	ret = mmu_notifier_register(&dev->notifier, current->mm);
+	if (ret)
+		goto err_irq;
+	dev->mm = current->mm;
 
 	plug->domain = dev->status->domain;
 	barkeep_device_set_state(dev, BARKEEP_STATE_PLUGGING);
@@ -187,6 +212,8 @@ static int barkeep_device_plug_locked(struct barkeep_device *dev, struct barkeep
 	barkeep_device_queue(dev);
 	return 0;
 
+err_irq:
+	barkeep_irq_destroy(dev);
 err_dma:
 	barkeep_dma_destroy(dev);
 err_window:
@@ -210,6 +237,16 @@ int barkeep_device_plug(struct barkeep_device *dev, struct barkeep_plug *plug)
 	ret = barkeep_device_plug_locked(dev, plug);
 	mutex_unlock(&dev->lock);
 	return ret;
+}
+
+/* The last close; also that of a model that was killed. */
+void barkeep_device_close(struct barkeep_device *dev)
+{
+	if (dev->ready) {
+		mmu_notifier_unregister(&dev->notifier, dev->mm);
+		barkeep_device_unplug(dev, true);
+	}
+	barkeep_device_put(dev);
 }
 
 void barkeep_device_unplug(struct barkeep_device *dev, bool surprise)

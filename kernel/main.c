@@ -30,6 +30,7 @@ static long barkeep_info_ioctl(struct barkeep_device *dev, union barkeep_argumen
 {
 	arg->info.abi = BARKEEP_ABI;
 	arg->info.page_size = PAGE_SIZE;
+	arg->info.features = 0;
 	return 0;
 }
 
@@ -51,6 +52,7 @@ static long barkeep_wait_ioctl(struct barkeep_device *dev, union barkeep_argumen
 
 static long barkeep_wake_ioctl(struct barkeep_device *dev, union barkeep_argument *arg)
 {
+	barkeep_ring_flush(dev);
 	wake_up_all(&dev->ring.settled);
 	wake_up_all(&dev->ring.readable);
 	return 0;
@@ -109,7 +111,7 @@ struct barkeep_ioctl {
 	}
 
 static const struct barkeep_ioctl barkeep_ioctls[] = {
-	BARKEEP_CALL(BARKEEP_INFO, barkeep_info, page_size, 0, NEEDS_NOTHING, true,
+	BARKEEP_CALL(BARKEEP_INFO, barkeep_info, features, 0, NEEDS_NOTHING, true,
 		     barkeep_info_ioctl),
 	BARKEEP_CALL(BARKEEP_PLUG, barkeep_plug, domain, BARKEEP_PLUG_DMA_DIRECT, NEEDS_NOTHING,
 		     true, barkeep_plug_ioctl),
@@ -160,6 +162,9 @@ static long barkeep_file_ioctl(struct file *file, unsigned int number, unsigned 
 		return -EFAULT;
 	if (size < row->minimum)
 		return -EINVAL;
+	/* No version will be so long, and its end is looked at byte by byte. */
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&arg, row->size, user, size);
 	if (ret)
 		return ret;
@@ -179,9 +184,10 @@ static __poll_t barkeep_file_poll(struct file *file, poll_table *table)
 {
 	struct barkeep_device *dev = file->private_data;
 
-	if (!barkeep_is_ready(dev))
-		return EPOLLERR;
 	poll_wait(file, &dev->ring.readable, table);
+	if (!barkeep_is_ready(dev))
+		return 0;
+	WRITE_ONCE(dev->ring.kick_cpu, raw_smp_processor_id());
 	barkeep_ring_flush(dev);
 	return barkeep_ring_readable(dev) ? EPOLLIN | EPOLLRDNORM : 0;
 }
@@ -205,14 +211,9 @@ static int barkeep_file_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 }
 
-/* The last close; also that of a model that was killed. */
 static int barkeep_file_release(struct inode *inode, struct file *file)
 {
-	struct barkeep_device *dev = file->private_data;
-
-	if (barkeep_is_ready(dev))
-		barkeep_device_unplug(dev, true);
-	barkeep_device_put(dev);
+	barkeep_device_close(file->private_data);
 	return 0;
 }
 
