@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ways to map physical addresses for user space: sysfs resourceN, UIO, VFIO, DRM,
- * /dev/mem. None of them knows that there is nothing behind a window, so for an
- * address in one they fail, and say so: the alternative is a process that reads
- * a void.
+ * Ways to physical addresses other than ioremap(): for user space by sysfs
+ * resourceN, UIO, VFIO, DRM and /dev/mem, for the kernel by memremap_pages(). None
+ * of them knows that there is nothing behind a window, so for an address in one
+ * they fail, and say so: the alternative is to read a void.
  */
+#include <linux/memremap.h>
 #include <linux/mm.h>
+#include <linux/pfn_t.h>
+#include <linux/version.h>
 
 #include "barkeep.h"
 
@@ -13,7 +16,7 @@ static void door_say(unsigned long pfn)
 {
 	phys_addr_t address = PFN_PHYS(pfn);
 
-	pr_warn_ratelimited("barkeep: %s[%d]: user space cannot map a BAR (%pa)\n",
+	pr_warn_ratelimited("barkeep: %s[%d]: only ioremap() can map a BAR (%pa)\n",
 			    current->comm, task_pid_nr(current), &address);
 }
 
@@ -31,6 +34,25 @@ static vm_fault_t door_insert_pfn(struct vm_area_struct *vma, unsigned long addr
 	return VM_FAULT_SIGBUS;
 }
 
+static vm_fault_t door_insert_mixed(struct vm_area_struct *vma, unsigned long address,
+				    pfn_t pfn)
+{
+	door_say(pfn_t_to_pfn(pfn));
+	return VM_FAULT_SIGBUS;
+}
+
+static vm_fault_t door_insert_huge(struct vm_fault *fault, pfn_t pfn)
+{
+	door_say(pfn_t_to_pfn(pfn));
+	return VM_FAULT_SIGBUS;
+}
+
+static void *door_memremap_pages(struct dev_pagemap *map, int node)
+{
+	door_say(PHYS_PFN(map->range.start));
+	return ERR_PTR(-ENXIO);
+}
+
 /* remap_pfn_range(vma, address, pfn, bytes, ...) */
 static bool door_is_range(const struct pt_regs *call)
 {
@@ -43,10 +65,54 @@ static bool door_is_page(const struct pt_regs *call)
 	return barkeep_window_contains(PFN_PHYS(call->dx), PAGE_SIZE);
 }
 
+/* vmf_insert_mixed(vma, address, pfn) and the like */
+static bool door_is_mixed(const struct pt_regs *call)
+{
+	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->dx }), PAGE_SIZE);
+}
+
+/* vmf_insert_pfn_pmd(fault, pfn, ...) and the like: what is huge is aligned */
+static bool door_is_pmd(const struct pt_regs *call)
+{
+	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->si }), PMD_SIZE);
+}
+
+static bool door_is_pud(const struct pt_regs *call)
+{
+	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->si }), PUD_SIZE);
+}
+
+/* memremap_pages(map, node) */
+static bool door_is_pagemap(const struct pt_regs *call)
+{
+	const struct dev_pagemap *map = (struct dev_pagemap *)call->di;
+	int n;
+
+	for (n = 0; n < map->nr_range; n++) {
+		if (barkeep_window_contains(map->ranges[n].start, range_len(&map->ranges[n])))
+			return true;
+	}
+	return false;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define HUGE_SUFFIX	""
+#else
+#define HUGE_SUFFIX	"_prot"
+#endif
+
 static struct barkeep_hook door_hooks[] = {
 	{ .name = "remap_pfn_range", .target = door_remap_pfn_range, .ours = door_is_range },
 	{ .name = "vmf_insert_pfn", .target = door_insert_pfn, .ours = door_is_page },
 	{ .name = "vmf_insert_pfn_prot", .target = door_insert_pfn, .ours = door_is_page },
+	{ .name = "vmf_insert_mixed", .target = door_insert_mixed, .ours = door_is_mixed },
+	{ .name = "vmf_insert_mixed_mkwrite", .target = door_insert_mixed,
+	  .ours = door_is_mixed },
+	{ .name = "vmf_insert_pfn_pmd" HUGE_SUFFIX, .target = door_insert_huge,
+	  .ours = door_is_pmd },
+	{ .name = "vmf_insert_pfn_pud" HUGE_SUFFIX, .target = door_insert_huge,
+	  .ours = door_is_pud },
+	{ .name = "memremap_pages", .target = door_memremap_pages, .ours = door_is_pagemap },
 };
 
 int barkeep_doors_init(void)
