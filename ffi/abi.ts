@@ -101,7 +101,7 @@ export const abi = {
   "sizeof bar": 16,
   "bar.bytes": 0,
   "bar.flags": 8,
-  "sizeof region": 24,
+  "sizeof region": 40,
   "region.offset": 0,
   "region.bytes": 8,
   "region.bar": 16,

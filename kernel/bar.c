@@ -54,6 +54,8 @@ static int region_apply(struct barkeep_device *dev, const struct barkeep_region 
 {
 	struct barkeep_bar_memory *bar;
 
+	if (region->flags || memchr_inv(region->__reserved, 0, sizeof(region->__reserved)))
+		return -EOPNOTSUPP;
 	if (region->bar >= BARKEEP_BARS || region->policy > BARKEEP_POLICY_MEMORY)
 		return -EINVAL;
 	bar = &dev->bars[region->bar];

@@ -108,6 +108,9 @@ static void map_iounmap(void __iomem *address)
 	struct barkeep_device *dev;
 	struct barkeep_mapping *mapping;
 
+	/* As iounmap() itself, only that vunmap() would be less patient. */
+	if (WARN_ON_ONCE(in_interrupt()))
+		return;
 	mapping = mtree_erase(&barkeep_mappings, (unsigned long)address & PAGE_MASK);
 	if (!mapping)
 		return;

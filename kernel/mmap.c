@@ -43,7 +43,13 @@ static int mmap_completions(struct barkeep_device *dev, struct vm_area_struct *v
 
 static int mmap_ring(struct barkeep_device *dev, struct vm_area_struct *vma)
 {
-	return remap_vmalloc_range(vma, dev->ring.entries, 0);
+	unsigned long offset;
+	int ret = 0;
+
+	for (offset = 0; !ret && offset < vma->vm_end - vma->vm_start; offset += PAGE_SIZE)
+		ret = vm_insert_page(vma, vma->vm_start + offset,
+				     vmalloc_to_page((void *)dev->ring.entries + offset));
+	return ret;
 }
 
 static u64 mmap_ring_bytes(struct barkeep_device *dev)

@@ -22,13 +22,21 @@
  *    no version takes
  *  - EOPNOTSUPP: an unknown flag is set, or a reserved field is not zero
  *  - EFAULT: a pointer cannot be read or written
- *  - ENODEV: the file has no device plugged, or it is gone
+ *  - ENODEV: the file has no device plugged, or, but for BARKEEP_UNPLUG,
+ *    BARKEEP_WAIT and BARKEEP_WAKE, it is gone
+ *
+ * Pointers are checked where they are used: a struct that cannot be written back
+ * is EFAULT after the ioctl has done its work.
  *
  * What an ioctl adds to these stands with its struct.
  *
- * The file is mapped in pieces, each at its own offset (BARKEEP_MMAP_*) and
- * with its exact size: EINVAL for any other, EPERM for a writable mapping of
- * what only the kernel writes, ENODEV before BARKEEP_PLUG.
+ * The file is opened for reading and writing. It is mapped in pieces, shared, each
+ * at its own offset (BARKEEP_MMAP_*) and with its exact size: EINVAL for any other,
+ * EPERM for a writable mapping of what only the kernel writes, ENODEV before
+ * BARKEEP_PLUG. What a process drops of a mapping with madvise() is SIGBUS there.
+ *
+ * The process that plugs is the model: the device leaves the bus when it ends, or
+ * when the last descriptor of the file is closed.
  *
  * All integers are little-endian, as is every machine this runs on.
  */
@@ -55,7 +63,7 @@
  * are what the model writes; BAR(n) is the backing memory of BAR n.
  */
 #define BARKEEP_MMAP_STATUS	0ULL
-#define BARKEEP_MMAP_CONTROL	(1ULL << 40)
+#define BARKEEP_MMAP_CONTROL	(0x1ULL << 40)
 #define BARKEEP_MMAP_RING	(2ULL << 40)
 #define BARKEEP_MMAP_COMPLETIONS (3ULL << 40)
 #define BARKEEP_MMAP_BAR(n)	((8ULL + (n)) << 40)
@@ -181,7 +189,7 @@ enum barkeep_completion_status {
  * @value_high: upper half of a 16-byte access
  * @status: enum barkeep_completion_status
  * @ticket: barkeep_event.ticket; written last, with release order
- * @__reserved: not read
+ * @__reserved: must be 0
  *
  * The kernel never writes here. A ticket that nobody waits for is ignored.
  */
@@ -200,7 +208,7 @@ struct barkeep_completion {
  * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
  *	about to be: whoever publishes an event then wakes it. The model sets
  *	it with sequentially consistent order before its last look at the ring
- * @__pad1: not read
+ * @__pad1: must be 0, as @__pad0
  */
 struct barkeep_control {
 	__u32 head;
@@ -258,6 +266,8 @@ struct barkeep_status {
  * @flags: must be 0
  * @abi: out: BARKEEP_ABI of the module
  * @page_size: out: bytes of a page, the grain of policies
+ * @features: out: bits for what this version of the ABI can do beyond its first;
+ *	none yet
  *
  * Works on every file, plugged or not.
  */
@@ -266,6 +276,7 @@ struct barkeep_info {
 	__u32 flags;
 	__u32 abi;
 	__u32 page_size;
+	__aligned_u64 features;
 };
 
 #define BARKEEP_INFO		_IO(BARKEEP_IOCTL_TYPE, 0x00)
@@ -307,6 +318,8 @@ enum barkeep_policy {
  * @bytes: length, whole pages
  * @bar: BAR number
  * @policy: enum barkeep_policy
+ * @flags: must be 0
+ * @__reserved: must be 0
  *
  * Pages that no region names are BARKEEP_POLICY_TRAP.
  */
@@ -315,6 +328,8 @@ struct barkeep_region {
 	__aligned_u64 bytes;
 	__u32 bar;
 	__u32 policy;
+	__u32 flags;
+	__u32 __reserved[3];
 };
 
 enum barkeep_plug_flags {
@@ -419,7 +434,8 @@ struct barkeep_wait {
  * @flags: must be 0
  *
  * Has accesses that sleep (barkeep_status.sleepers) look again, and waiters in
- * BARKEEP_WAIT too.
+ * BARKEEP_WAIT too. This, BARKEEP_WAIT and poll() also deliver state changes that
+ * found the ring full: a model that has emptied a full ring calls one of them.
  */
 struct barkeep_wake {
 	__u32 size;
