@@ -9,12 +9,6 @@ import { type Consumer, type Poller, progress } from "./poller.ts";
 import type { Port } from "./port.ts";
 import type { Ring } from "./ring.ts";
 
-/**
- * Events that next() hands out at once before it goes through the poller, which
- * looks after the event loop and the other devices.
- */
-const streak = 16;
-
 /** A device's events as an async iterator; one at a time. */
 export class EventStream implements AsyncIterator<Event>, Consumer {
   readonly ring: Ring;
@@ -26,7 +20,6 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   readonly #port: Port;
   readonly #poller: Poller;
   readonly #onEnd: () => void;
-  #streak = 0;
   #ended = false;
   #read: PendingRead | undefined;
   #split: { access: SplitAccess; write: boolean; index: number } | undefined;
@@ -51,14 +44,10 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     this.#settle();
     if (this.#ended) return this.#last();
     if (this.#next) return this.#next.promise.then(() => this.next());
-    if (this.#streak < streak) {
+    if (this.#reported || this.#split || this.#poller.soon(this.ring)) {
       const event = this.#take();
-      if (event) {
-        this.#streak++;
-        return Promise.resolve({ value: event, done: false });
-      }
+      if (event) return Promise.resolve({ value: event, done: false });
     }
-    this.#streak = 0;
     this.#next = Promise.withResolvers();
     this.#poller.add(this);
     return this.#next.promise;
