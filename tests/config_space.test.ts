@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { abi } from "../ffi/abi.ts";
 import { composeConfigSpace } from "../ffi/config_space.ts";
 import { layOutPlug } from "../ffi/plug.ts";
 import {
@@ -166,12 +167,15 @@ test("vendor() carries its length and its contents", () => {
 function regions(bars: DeviceSpec["bars"]): number[][] {
   const { numbers, regions } = layOutPlug({ id, bars });
   const view = new DataView(regions.buffer);
-  return Array.from({ length: numbers[1] ?? 0 }, (_, index) => [
-    view.getUint32(index * 24 + 16, true),
-    Number(view.getBigUint64(index * 24, true)),
-    Number(view.getBigUint64(index * 24 + 8, true)),
-    view.getUint32(index * 24 + 20, true),
-  ]);
+  return Array.from({ length: numbers[1] ?? 0 }, (_, index) => {
+    const at = index * abi["sizeof region"];
+    return [
+      view.getUint32(at + abi["region.bar"], true),
+      Number(view.getBigUint64(at + abi["region.offset"], true)),
+      Number(view.getBigUint64(at + abi["region.bytes"], true)),
+      view.getUint32(at + abi["region.policy"], true),
+    ];
+  });
 }
 
 test("layOutPlug() leaves a whole BAR to trap by default", () => {
