@@ -253,6 +253,8 @@ enum barkeep_notice {
  *	queued
  * @destroy_work: the last reference can go in any context, destruction sleeps
  * @bus: root bus, while plugged; only @bus_work touches it
+ * @held: no driver may bind to the function that is found now; protected by the
+ *	PCI core's rescan lock
  * @sysdata: x86 wants this behind pci_bus.sysdata
  * @window: address space, [0] below 4 GiB, [1] above
  * @busn: the one bus number
@@ -271,6 +273,7 @@ struct barkeep_device {
 	struct work_struct bus_work;
 	struct work_struct destroy_work;
 	struct pci_bus *bus;
+	bool held;
 	struct pci_sysdata sysdata;
 	struct resource window[2];
 	struct resource busn;
@@ -442,10 +445,10 @@ struct barkeep_hook {
 	void *target;
 	/*
 	 * Given the registers at the call (arguments are in di, si, dx, cx),
-	 * whether to call @target instead. Runs in the function's caller's
-	 * context, whatever that is.
+	 * whether to call @target instead, with what is in them then. Runs in
+	 * the function's caller's context, whatever that is.
 	 */
-	bool (*ours)(const struct pt_regs *call);
+	bool (*ours)(struct pt_regs *call);
 	struct ftrace_ops ops;
 };
 
@@ -455,6 +458,10 @@ void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
 /* doors.c: ways to map a BAR for user space, all closed */
 int barkeep_doors_init(void);
 void barkeep_doors_exit(void);
+
+/* fetch.c: the instruction at an address; interrupts off */
+struct barkeep_instruction;
+bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn);
 
 /* fault.c: the page fault that an access is */
 int barkeep_fault_init(void);

@@ -10,8 +10,12 @@
 #include <linux/bitmap.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 
 #include "barkeep.h"
+
+/* No driver has this name. */
+#define BUS_NO_DRIVER		"(none)"
 
 #define BUS_DOMAIN_FIRST	0x0100
 /* libdrm and others parse no more than four digits. */
@@ -47,6 +51,61 @@ static struct pci_ops bus_ops = {
 };
 
 /*
+ * Where the function's driver_override is, of which the PCI core had one of its
+ * own before all buses shared one; Kbuild knows which.
+ */
+#ifdef BARKEEP_DEVICE_OVERRIDE
+static const char **bus_override_lock(struct pci_dev *pdev)
+{
+	spin_lock(&pdev->dev.driver_override.lock);
+	return &pdev->dev.driver_override.name;
+}
+
+static void bus_override_unlock(struct pci_dev *pdev)
+{
+	spin_unlock(&pdev->dev.driver_override.lock);
+}
+#else
+static const char **bus_override_lock(struct pci_dev *pdev)
+{
+	device_lock(&pdev->dev);
+	return &pdev->driver_override;
+}
+
+static void bus_override_unlock(struct pci_dev *pdev)
+{
+	device_unlock(&pdev->dev);
+}
+#endif
+
+/*
+ * Adding a function to its bus wants the rescan lock and binds a driver, which
+ * must not have it: so for that time the function matches no driver. Without
+ * memory for that, the driver is bound under the lock.
+ */
+static void bus_hold(struct pci_dev *pdev)
+{
+	const char *name = kstrdup(BUS_NO_DRIVER, GFP_KERNEL);
+	const char **override = bus_override_lock(pdev);
+
+	if (!*override)
+		swap(*override, name);
+	bus_override_unlock(pdev);
+	kfree(name);
+}
+
+/* What user space has set meanwhile stays. */
+static void bus_unhold(struct pci_dev *pdev)
+{
+	const char **override = bus_override_lock(pdev), *name = NULL;
+
+	if (*override && !strcmp(*override, BUS_NO_DRIVER))
+		swap(*override, name);
+	bus_override_unlock(pdev);
+	kfree(name);
+}
+
+/*
  * Also when root removes the function through sysfs and scans for it again. No
  * driver can be bound yet.
  */
@@ -60,6 +119,9 @@ static int bus_notify(struct notifier_block *block, unsigned long action, void *
 	dev = barkeep_from_pci(pdev->bus);
 	barkeep_dma_attach(dev, pdev);
 	barkeep_irq_attach(dev, pdev);
+	/* Before user space hears of the function. */
+	if (dev->held)
+		bus_hold(pdev);
 	return NOTIFY_OK;
 }
 
@@ -194,21 +256,41 @@ static void bus_remove(struct barkeep_device *dev)
 	pci_free_host_bridge(bridge);
 }
 
+/* Returns the function on its bus, without a driver if that can be had. */
+static struct pci_dev *bus_add(struct barkeep_device *dev)
+{
+	int ret = bus_create(dev);
+
+	if (ret)
+		return ERR_PTR(ret);
+	dev->held = true;
+	ret = bus_scan(dev);
+	dev->held = false;
+	if (ret) {
+		bus_remove(dev);
+		return ERR_PTR(ret);
+	}
+	pci_bus_add_devices(dev->bus);
+	return pci_get_slot(dev->bus, PCI_DEVFN(0, 0));
+}
+
 int barkeep_bus_plug(struct barkeep_device *dev)
 {
+	struct pci_dev *pdev;
 	int ret;
 
 	pci_lock_rescan_remove();
-	ret = bus_create(dev);
-	if (!ret) {
-		ret = bus_scan(dev);
-		if (ret)
-			bus_remove(dev);
-	}
+	pdev = bus_add(dev);
 	pci_unlock_rescan_remove();
-	if (ret)
-		return ret;
-	pci_bus_add_devices(dev->bus);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+
+	bus_unhold(pdev);
+	/* A driver that fails is the driver's, as for any device. */
+	ret = device_attach(&pdev->dev);
+	if (ret < 0)
+		pci_dbg(pdev, "no driver: %d\n", ret);
+	pci_dev_put(pdev);
 	return 0;
 }
 
