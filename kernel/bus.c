@@ -307,11 +307,11 @@ static void bus_unbind(struct barkeep_device *dev)
 	/* What pci_dev_set_disconnected() does: drivers then do not wait for it. */
 	if (READ_ONCE(dev->config.dead))
 		pdev->error_state = pci_channel_io_perm_failure;
-	device_release_driver(&pdev->dev);
-	/* And no other, until it is off the bus. */
+	/* No driver matches from here on; one that has just done so is yet to bind. */
 	device_lock(&pdev->dev);
 	pdev->match_driver = false;
 	device_unlock(&pdev->dev);
+	device_release_driver(&pdev->dev);
 	pci_dev_put(pdev);
 }
 
@@ -319,6 +319,8 @@ void barkeep_bus_unplug(struct barkeep_device *dev)
 {
 	if (!dev->bus)
 		return;
+	bus_unbind(dev);
+	/* That one, or the driver of a function found anew. */
 	bus_unbind(dev);
 	pci_lock_rescan_remove();
 	bus_remove(dev);
