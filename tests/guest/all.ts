@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * The files of cases, in the order in which they run.
+ *
+ * @module
+ */
+import "./plug.ts";
+import "./accesses.ts";
+import "./consumers.ts";
+import "./config.ts";
+import "./interrupts.ts";
+import "./dma.ts";
+import "./uapi.ts";
+import "./edu_oracle.ts";
+import "./processes.ts";
+import "./hostile.ts";
+import "./module.ts";
+
+export { cases } from "./harness.ts";

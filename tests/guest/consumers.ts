@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * The ways a model takes its events, and what becomes of reads that it does not
+ * answer as it should.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  Busy,
+  CompletionRefused,
+  ModelFailed,
+  type ReadEvent,
+} from "../../mod.ts";
+import { type Card, guestTest, isPresent, plug, sleep } from "./harness.ts";
+
+const ones = 0xffff_ffff;
+
+/** A read whose driver may be gone before it can tell what it read. */
+async function lastRead({ driver }: Card, offset: number): Promise<number> {
+  try {
+    return await driver.read(offset);
+  } catch (error) {
+    assert.match(String(error), /gone$/);
+    return ones;
+  }
+}
+
+guestTest("a for await loop gets writes and answers reads", async () => {
+  let register = 7;
+  await using card = await plug({}, (event) => {
+    if (event.kind === "write") register = event.value;
+    if (event.kind === "read") event.complete(register + event.offset);
+  });
+  assert.equal(await card.driver.read(4), 11);
+  await card.driver.write(0, 100);
+  assert.equal(await card.driver.read(8), 108);
+});
+
+guestTest(
+  "a for await loop gets an 8-byte read as one bigint, and split ones in pieces",
+  async () => {
+    const bars = [{ size: 4096, width: 8 }, { size: 4096 }] as const;
+    const pieces: number[] = [];
+    await using card = await plug({ bars }, (event) => {
+      if (event.kind === "read64") event.complete(0x8000_0000_0000_0001n);
+      if (event.kind === "read") {
+        pieces.push(event.offset);
+        event.complete(event.offset);
+      }
+    });
+    const { driver } = card;
+    assert.equal(await driver.run("read", 0, 0, 8), "0x8000000000000001");
+    assert.equal(await driver.run("read", 1, 16, 8), "0x1400000010");
+    assert.deepEqual(pieces, [16, 20]);
+  },
+);
+
+guestTest(
+  "an async handler's access completes when its promise settles",
+  async () => {
+    const order: string[] = [];
+    await using card = await plug({}, {
+      async read(offset) {
+        order.push(`read ${offset}`);
+        await sleep(20);
+        order.push(`answer ${offset}`);
+        return offset + 1;
+      },
+      async write(offset) {
+        await sleep(20);
+        order.push(`wrote ${offset}`);
+      },
+    });
+    await card.driver.write(8, 1);
+    assert.equal(await card.driver.read(4), 5);
+    assert.equal(await card.driver.read(0), 1);
+    assert.deepEqual(order, [
+      "wrote 8",
+      ...["read 4", "answer 4"],
+      ...["read 0", "answer 0"],
+    ]);
+  },
+);
+
+guestTest("four devices are served in one process at once", async () => {
+  await using stack = new AsyncDisposableStack();
+  const cards: Card[] = [];
+  for (let n = 1; n <= 4; n++) {
+    const model = n % 2 ? { read: () => n } : (event: unknown) => {
+      const read = event as ReadEvent;
+      if (read.kind === "read") read.complete(n);
+    };
+    cards.push(stack.use(await plug({}, model)));
+  }
+  for (let round = 0; round < 3; round++) {
+    const values = cards.map((card) => card.driver.read(0));
+    assert.deepEqual(await Promise.all(values), [1, 2, 3, 4]);
+  }
+  assert.equal(new Set(cards.map((card) => card.address)).size, 4);
+});
+
+guestTest(
+  "a device has one consumer at a time, and another after it",
+  async () => {
+    await using card = await plug({}, { read: () => 1 });
+    assert.throws(() => card.device[Symbol.asyncIterator](), Busy);
+    await assert.rejects(card.device.serve({}), Busy);
+    assert.equal(await card.driver.read(0), 1);
+  },
+);
+
+guestTest(
+  "a read that a loop's body forgets is all-ones and reported",
+  async () => {
+    await using card = await plug({}, (event) => {
+      if (event.kind === "read" && event.offset) event.complete(1);
+    });
+    assert.equal(await card.driver.read(0), ones);
+    assert.equal(await card.driver.read(4), 1, "the next one is not harmed");
+    const fault = await card.told("fault");
+    assert.equal(fault.reason, "uncompleted");
+    assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0, 4]);
+    assert.equal(card.device.counters.uncompleted, 1);
+    assert.equal(card.device.counters.timeouts, 0);
+  },
+);
+
+guestTest(
+  "a read cannot be completed twice, and keeps its first value",
+  async () => {
+    let refused: unknown;
+    await using card = await plug({}, (event) => {
+      if (event.kind !== "read") return;
+      event.complete(1);
+      try {
+        event.complete(2);
+      } catch (error) {
+        refused = error;
+      }
+    });
+    assert.equal(await card.driver.read(0), 1);
+    assert.ok(refused instanceof CompletionRefused, String(refused));
+    assert.match(refused.message, /completed before/);
+    assert.equal(await card.driver.read(0), 1);
+  },
+);
+
+guestTest("a completion of what is no 32-bit number is refused", async () => {
+  const refused: unknown[] = [];
+  await using card = await plug({}, (event) => {
+    if (event.kind !== "read") return;
+    for (const value of [1.5, 2 ** 32, -(2 ** 31) - 1, NaN]) {
+      try {
+        event.complete(value);
+      } catch (error) {
+        refused.push(error);
+      }
+    }
+    event.complete(-2);
+  });
+  assert.equal(await card.driver.read(0), 0xffff_fffe);
+  assert.equal(refused.length, 4);
+  assert.ok(refused.every((error) => error instanceof RangeError));
+});
+
+guestTest(
+  "a model that never answers: all-ones, an event and a counter",
+  async () => {
+    let late: ReadEvent | undefined;
+    let release = (): void => {};
+    const answered = new Promise<void>((resolve) => release = resolve);
+    await using card = await plug({ timeout: 100 }, async (event) => {
+      if (event.kind !== "read") return;
+      late ??= event;
+      if (event === late) return await answered;
+      event.complete(3);
+    });
+    assert.equal(await card.driver.read(0x40, 2), 0xffff);
+    assert.equal(card.device.counters.timeouts, 1);
+    assert.throws(
+      () => late?.complete(1),
+      (error) =>
+        error instanceof CompletionRefused && /timed out/.test(error.message),
+    );
+    release();
+    const fault = await card.told("fault");
+    assert.equal(fault.reason, "timeout");
+    assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0x40, 2]);
+    assert.equal(await card.driver.read(0), 3, "the device lives on");
+    assert.equal(card.device.counters.timeouts, 1);
+  },
+);
+
+for (const context of ["atomic", "off"] as const) {
+  const where = context === "off" ? "with interrupts off" : "under a spinlock";
+  guestTest(
+    `a read ${where} of a model that never answers ends as well`,
+    async () => {
+      let release = (): void => {};
+      const answered = new Promise<number>((resolve) =>
+        release = () => resolve(1)
+      );
+      await using card = await plug({ timeout: 100 }, { read: () => answered });
+      assert.equal(await card.driver.read(0, 4, { context }), ones);
+      assert.equal(card.device.counters.timeouts, 1);
+      release();
+      await card.told("fault", ({ reason }) => reason === "timeout");
+    },
+  );
+}
+
+guestTest(
+  "a handler that throws pulls the card and rejects serve()",
+  async () => {
+    await using card = await plug({}, {
+      read(offset) {
+        if (offset === 0x20) throw new Error("no such register");
+        return 1;
+      },
+    });
+    assert.equal(await card.driver.read(0), 1);
+    assert.equal(await lastRead(card, 0x20), ones);
+    await assert.rejects(card.served, (error) => {
+      assert.ok(error instanceof ModelFailed);
+      assert.match(
+        error.message,
+        /4-byte read of BAR 0 at 0x20.*no such register/,
+      );
+      assert.ok(error.cause instanceof Error);
+      return true;
+    });
+    await card.device.gone;
+    assert.ok(!isPresent(card.address));
+  },
+);
+
+guestTest(
+  "a handler that returns what no read can return is a model's failure",
+  async () => {
+    await using card = await plug({}, {
+      read: () => undefined as unknown as number,
+    });
+    assert.equal(await lastRead(card, 0), ones);
+    await assert.rejects(card.served, /it returned nothing/);
+  },
+);
+
+guestTest(
+  "leaving a loop leaves the device, and a new loop goes on",
+  async () => {
+    await using card = await plug({ timeout: 500 }, (event) => {
+      if (event.kind === "read") {
+        event.complete(1);
+        throw new Error("leave");
+      }
+    });
+    assert.equal(await card.driver.read(0), 1);
+    await assert.rejects(card.served, /leave/);
+    assert.ok(isPresent(card.address));
+    const served = card.device.serve({ read: () => 2 });
+    assert.equal(await card.driver.read(0), 2);
+    await card.device.unplug();
+    await served;
+  },
+);
+
+guestTest("aborting the signal of serve() unplugs the device", async () => {
+  await using card = await plug({}, (event) => {
+    if (event.kind === "read") throw new Error("leave");
+  });
+  await card.driver.read(0);
+  await card.served.catch(() => {});
+  const stop = new AbortController();
+  const served = card.device.serve({}, { signal: stop.signal });
+  stop.abort();
+  await served;
+  assert.ok(!isPresent(card.address));
+});

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * The threads of `bench.ko` that access a device as fast as they can.
+ *
+ * @module
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { eventually } from "./harness.ts";
+
+const file = (address: string): string =>
+  `/sys/kernel/debug/bench-${address}/hammer`;
+
+/** Has so many threads access it; returns once those before have ended. */
+export async function hammer(address: string, threads: number): Promise<void> {
+  await writeFile(file(address), String(threads));
+}
+
+/** Accesses that they have done so far. */
+export async function accesses(address: string): Promise<number> {
+  const text = await readFile(file(address), "utf8");
+  return Number(/(\d+) accesses/.exec(text)?.[1]);
+}
+
+/** Waits until they have done some more. */
+export async function traffic(address: string, more: number): Promise<void> {
+  const before = await accesses(address);
+  await eventually(
+    async () => await accesses(address) > before + more,
+    `traffic on ${address}`,
+  );
+}

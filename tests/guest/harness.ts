@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * What the guest's part of the kernel tests is written with. A file of cases
+ * calls {@link guestTest} for each; `all.ts` lists the files, `run.ts` runs the
+ * cases in the VM, and `kernel.test.ts` shows each as a test of its own.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Awaitable,
+  type Device,
+  type DeviceSpec,
+  type Event,
+  type Handlers,
+  type NoticeEvent,
+  open,
+} from "../../mod.ts";
+
+/** A test that runs in the VM. */
+export interface GuestCase {
+  /** A sentence. */
+  readonly name: string;
+  readonly body: () => Awaitable<void>;
+  /** Seconds until it has failed. */
+  readonly limit: number;
+}
+
+/** All cases, in the order of their registration. */
+export const cases: GuestCase[] = [];
+
+/** Registers a case. */
+export function guestTest(
+  name: string,
+  body: () => Awaitable<void>,
+  options: { limit?: number } = {},
+): void {
+  cases.push({ name, body, limit: options.limit ?? 30 });
+}
+
+export { sleep };
+
+/** Directory of the modules for this kernel. */
+export const modules: string = process.env.BARKEEP_MODULES ?? "";
+
+/** Waits for something that has to come true. */
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  what: string,
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    assert.ok(performance.now() < deadline, `waited in vain for ${what}`);
+    await sleep(2);
+  }
+}
+
+/** Directory of a PCI function in sysfs. */
+export function functionPath(address: string, file = ""): string {
+  return `/sys/bus/pci/devices/${address}/${file}`;
+}
+
+/** What sysfs has to say about a function. */
+export function sysfs(address: string, file: string): string {
+  return readFileSync(functionPath(address, file), "utf8").trim();
+}
+
+/** Whether a function is on the bus. */
+export function isPresent(address: string): boolean {
+  return existsSync(functionPath(address));
+}
+
+/** Where in an access's way the driver stands: see the exerciser. */
+export type Context = "process" | "atomic" | "off";
+
+/**
+ * A command a line; on CPU 0, away from the model. A driver that spins there
+ * with interrupts off must not be waited for by the process it waits for.
+ */
+const driverLoop = `
+while read -r path command; do
+  if ! printf %s "$command" > "$path"; then
+    echo failed
+  elif read -r answer < "$path"; then
+    echo "ok $answer"
+  else
+    echo gone
+  fi
+done`;
+
+/** The driver that does what it is told, bound to one function. */
+export class Exerciser implements Disposable {
+  readonly #path: string;
+  readonly #process = spawn("taskset", ["-c", "0", "sh", "-c", driverLoop], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  readonly #answers = createInterface({ input: this.#process.stdout })
+    [Symbol.asyncIterator]();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(address: string) {
+    this.#path = `/sys/kernel/debug/exerciser/${address}`;
+  }
+
+  /** Binds it; `attach`: it is bound already. */
+  static async bind(
+    address: string,
+    { attach = false }: { attach?: boolean } = {},
+  ): Promise<Exerciser> {
+    if (!attach) {
+      await writeFile(functionPath(address, "driver_override"), "exerciser");
+      await writeFile("/sys/bus/pci/drivers/exerciser/bind", address);
+    }
+    return new Exerciser(address);
+  }
+
+  [Symbol.dispose](): void {
+    this.#process.stdin.end();
+  }
+
+  /**
+   * Gives a command, in its own process: this one may be the model.
+   *
+   * @throws when the command failed, or the driver had gone when it was done.
+   */
+  run(...command: (string | number | bigint)[]): Promise<string> {
+    const line = command.join(" ");
+    const answer = this.#last.then(() => this.#answers.next());
+    this.#last = answer;
+    this.#process.stdin.write(`${this.#path} ${line}\n`);
+    return answer.then(({ value = "failed" }: { value?: string }) => {
+      if (value.startsWith("ok")) return value.slice(3);
+      throw new Error(`the driver's "${line}": ${value}`);
+    });
+  }
+
+  /** Reads 1, 2 or 4 bytes of a BAR. */
+  async read(
+    offset: number,
+    width = 4,
+    { bar = 0, context = "process" }: { bar?: number; context?: Context } = {},
+  ): Promise<number> {
+    return Number(await this.run("read", bar, offset, width, context));
+  }
+
+  /** Writes 1, 2 or 4 bytes of a BAR. */
+  async write(
+    offset: number,
+    value: number,
+    { width = 4, bar = 0, context = "process" }: {
+      width?: number;
+      bar?: number;
+      context?: Context;
+    } = {},
+  ): Promise<void> {
+    await this.run("write", bar, offset, width, value, context);
+  }
+}
+
+/** A device of this process, with the exerciser bound to it. */
+export interface Card extends AsyncDisposable {
+  readonly device: Device;
+  readonly address: string;
+  readonly driver: Exerciser;
+  /** What it was told besides accesses, so far. */
+  readonly notices: readonly NoticeEvent[];
+  /** Settles when the handlers, or the loop, are done. */
+  readonly served: Promise<void>;
+  /** Waits for an event of this kind, and returns it. */
+  told<K extends NoticeEvent["kind"]>(
+    kind: K,
+    matches?: (event: Extract<NoticeEvent, { kind: K }>) => boolean,
+  ): Promise<Extract<NoticeEvent, { kind: K }>>;
+}
+
+/** What a card is by default; with time for a machine that is busy. */
+export const plain: DeviceSpec = {
+  id: { vendor: 0x1234, device: 0xc0de },
+  bars: [{ size: 4096 }],
+  timeout: 5000,
+};
+
+const noticeKinds = [
+  "config",
+  "command",
+  "power",
+  "reset",
+  "vector",
+  "fault",
+  "plugged",
+  "unplugged",
+] as const;
+
+/**
+ * Plugs a device and binds the exerciser to it.
+ *
+ * @param model Handlers, or the body of a `for await` loop.
+ */
+export async function plug(
+  spec: Partial<DeviceSpec> = {},
+  model: Handlers | ((event: Event) => Awaitable<void>) = {},
+): Promise<Card> {
+  const device = await open({ ...plain, ...spec });
+  const notices: NoticeEvent[] = [];
+  const served = typeof model === "function"
+    ? iterate(device, { body: model, notices })
+    : device.serve(recording(model, notices));
+  served.catch(() => {}); // whoever asks for it gets it too
+  const address = await device.plugged;
+  const driver = await Exerciser.bind(address);
+  return {
+    device,
+    address,
+    driver,
+    notices,
+    served,
+    async told(kind, matches = () => true) {
+      const looksFor = (event: NoticeEvent) =>
+        event.kind === kind && matches(event as never);
+      await eventually(() => notices.some(looksFor), `event ${kind}`);
+      return notices.find(looksFor) as never;
+    },
+    async [Symbol.asyncDispose]() {
+      await device.unplug();
+      await device.gone;
+      await served.catch(() => {});
+      driver[Symbol.dispose]();
+    },
+  };
+}
+
+async function iterate(
+  device: Device,
+  { body, notices }: {
+    body: (event: Event) => Awaitable<void>;
+    notices: NoticeEvent[];
+  },
+): Promise<void> {
+  for await (const event of device) {
+    const known: readonly string[] = noticeKinds;
+    if (known.includes(event.kind)) notices.push(event as NoticeEvent);
+    await body(event);
+  }
+}
+
+function recording(model: Handlers, notices: NoticeEvent[]): Handlers {
+  const handlers: Handlers = Object.create(model);
+  for (const kind of noticeKinds) {
+    const own = model[kind]?.bind(model) as
+      | ((event: NoticeEvent) => Awaitable<void>)
+      | undefined;
+    handlers[kind] = (event: NoticeEvent) => {
+      notices.push(event);
+      return own?.(event);
+    };
+  }
+  return handlers;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * MSI and INTx, from the model to the driver's handlers.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { IrqRefused, msi, Unplugged } from "../../mod.ts";
+import { HostConfig } from "./config.ts";
+import { type Card, eventually, guestTest, plug } from "./harness.ts";
+
+async function counts({ driver }: Card): Promise<number[]> {
+  return (await driver.run("interrupts")).split(" ").map(Number);
+}
+
+/** Waits until the driver's handlers have counted this. */
+async function counted(card: Card, wanted: number[]): Promise<void> {
+  let last: number[] = [];
+  const look = async () => {
+    last = await counts(card);
+    return last.join() === wanted.join();
+  };
+  await eventually(look, `${wanted} interrupts`).catch((error) => {
+    throw new Error(`the driver counted ${last}, not ${wanted}`, {
+      cause: error,
+    });
+  });
+}
+
+const refusedFor = (reason: IrqRefused["reason"]) => (error: unknown) =>
+  error instanceof IrqRefused && error.reason === reason;
+
+const capabilities = [msi({ vectors: 4, maskable: true })];
+
+guestTest("each MSI vector raised reaches its own handler, once", async () => {
+  await using card = await plug({ capabilities });
+  await card.driver.run("vectors", 4);
+  assert.equal(card.device.irq.vectors, 4);
+  await card.told("vector", ({ enabled }) => enabled === 4);
+  card.device.irq.raise(2);
+  await counted(card, [0, 0, 1, 0]);
+  card.device.irq.raise();
+  card.device.irq.raise(3);
+  await counted(card, [1, 0, 1, 1]);
+  for (let n = 2; n <= 20; n++) {
+    card.device.irq.raise(0);
+    await counted(card, [n, 0, 1, 1]);
+  }
+});
+
+guestTest("all 32 vectors raised at once arrive", async () => {
+  await using card = await plug({ capabilities: [msi({ vectors: 32 })] });
+  await card.driver.run("vectors", 32);
+  for (let n = 0; n < 32; n++) card.device.irq.raise(n);
+  await counted(card, Array<number>(32).fill(1));
+});
+
+guestTest("a vector that the device does not have is refused", async () => {
+  await using card = await plug({ capabilities });
+  await card.driver.run("vectors", 4);
+  for (const vector of [4, 32, 2 ** 32 - 1, 2 ** 32, -1, 1.5]) {
+    assert.throws(
+      () => card.device.irq.raise(vector),
+      refusedFor("no-vector"),
+      `vector ${vector}`,
+    );
+  }
+  await counted(card, [0, 0, 0, 0]);
+});
+
+guestTest("a device without MSI or without a pin says so", async () => {
+  await using card = await plug();
+  assert.throws(() => card.device.irq.raise(), refusedFor("no-vector"));
+  assert.throws(() => card.device.irq.assert(), refusedFor("no-vector"));
+  assert.throws(() => card.device.irq.deassert(), /interruptPin/);
+});
+
+guestTest("a vector that the driver has not enabled is refused", async () => {
+  await using card = await plug({ capabilities });
+  assert.throws(() => card.device.irq.raise(0), refusedFor("not-enabled"));
+  await card.driver.run("vectors", 2);
+  assert.throws(() => card.device.irq.raise(2), refusedFor("not-enabled"));
+  card.device.irq.raise(1);
+  await counted(card, [0, 1]);
+  await card.driver.run("vectors", 0);
+  assert.throws(() => card.device.irq.raise(0), refusedFor("not-enabled"));
+  await card.told("vector", ({ enabled }) => enabled === 0);
+  await card.driver.run("vectors", 2);
+  card.device.irq.raise(0);
+  await counted(card, [1, 0]);
+});
+
+guestTest("with bus mastering off, MSI is refused", async () => {
+  await using card = await plug({ capabilities });
+  await card.driver.run("vectors", 1);
+  await card.driver.run("master", 0);
+  assert.throws(() => card.device.irq.raise(0), refusedFor("no-bus-master"));
+  await card.driver.run("master", 1);
+  card.device.irq.raise(0);
+  await counted(card, [1]);
+});
+
+guestTest(
+  "a masked vector is pending, and delivered once when unmasked",
+  async () => {
+    await using card = await plug({ capabilities });
+    await card.driver.run("vectors", 4);
+    using config = new HostConfig(card.address);
+    const mask = 0x50;
+    const pending = 0x54;
+    config.write(mask, 0b0100);
+    card.device.irq.raise(2);
+    card.device.irq.raise(2);
+    card.device.irq.raise(1);
+    await counted(card, [0, 1, 0, 0]);
+    assert.equal(config.read(pending), 0b0100);
+    config.write(mask, 0);
+    await counted(card, [0, 1, 1, 0]);
+    assert.equal(config.read(pending), 0);
+  },
+);
+
+guestTest(
+  "INTx is a level that Status shows and a later handler still sees",
+  async () => {
+    await using card = await plug({ interruptPin: "A" });
+    using config = new HostConfig(card.address);
+    const interruptStatus = () => config.read(0x06, 2) >> 3 & 1;
+    await card.driver.run("intx", 1);
+    assert.equal(interruptStatus(), 0);
+    card.device.irq.assert();
+    await counted(card, [1]);
+    assert.equal(interruptStatus(), 1);
+    // A handler that comes while the line is asserted is called at once.
+    await card.driver.run("intx", 0);
+    await card.driver.run("intx", 1);
+    await counted(card, [1]);
+    card.device.irq.deassert();
+    assert.equal(interruptStatus(), 0);
+    await card.driver.run("intx", 0);
+    await card.driver.run("intx", 1);
+    await card.driver.read(0);
+    assert.deepEqual(await counts(card), [0]);
+  },
+);
+
+guestTest(
+  "INTX_DISABLE holds an asserted line back, and lets it through later",
+  async () => {
+    await using card = await plug({ interruptPin: "B" });
+    using config = new HostConfig(card.address);
+    await card.driver.run("intx", 1);
+    const disable = (on: boolean): void =>
+      config.write(0x04, (config.read(0x04, 2) & ~0x400) | (on ? 0x400 : 0), 2);
+    disable(true);
+    card.device.irq.assert();
+    await card.driver.read(0);
+    assert.deepEqual(await counts(card), [0]);
+    assert.equal(config.read(0x06, 2) >> 3 & 1, 1);
+    disable(false);
+    await counted(card, [1]);
+    card.device.irq.deassert();
+  },
+);
+
+guestTest("after the unplug an interrupt throws Unplugged", async () => {
+  const card = await plug({ capabilities, interruptPin: "A" });
+  await card.driver.run("vectors", 1);
+  await card[Symbol.asyncDispose]();
+  assert.throws(() => card.device.irq.raise(0), Unplugged);
+  assert.throws(() => card.device.irq.assert(), Unplugged);
+});

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * What the host sees of a device that was plugged.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { msi, open, pcie, PlugFailed, pm, vendor } from "../../mod.ts";
+import {
+  type Card,
+  eventually,
+  guestTest,
+  isPresent,
+  plain,
+  plug,
+  sysfs,
+} from "./harness.ts";
+
+const lspci = (address: string, ...options: string[]): string =>
+  execFileSync("lspci", ["-D", "-s", address, ...options], {
+    encoding: "utf8",
+  });
+
+guestTest(
+  "sysfs and lspci show the ids, class and revision given",
+  async () => {
+    const id = {
+      vendor: 0x1234,
+      device: 0xbabe,
+      subsystemVendor: 0x5678,
+      subsystem: 0x9abc,
+      revision: 0x42,
+      class: 0x058000,
+    };
+    await using card = await plug({ id });
+    const shown = (file: string): number => Number(sysfs(card.address, file));
+    assert.deepEqual({
+      vendor: shown("vendor"),
+      device: shown("device"),
+      subsystemVendor: shown("subsystem_vendor"),
+      subsystem: shown("subsystem_device"),
+      revision: shown("revision"),
+      class: shown("class"),
+    }, id);
+    assert.equal(
+      lspci(card.address, "-n").trim(),
+      `${card.address} 0580: 1234:babe (rev 42)`,
+    );
+  },
+);
+
+/** Flags of <linux/ioport.h>. */
+const resource = { memory: 0x200, prefetch: 0x2000, wide: 0x100000 } as const;
+
+guestTest(
+  "BARs have the sizes and types given, and lie where their width allows",
+  async () => {
+    await using card = await plug({
+      bars: [
+        { size: 4096 },
+        { size: 1 << 20, bits: 64, prefetchable: true },
+        null,
+        { size: 1 << 16, prefetchable: true },
+        { size: 8192, bits: 64 },
+      ],
+    });
+    const bars = sysfs(card.address, "resource").split("\n").slice(0, 6)
+      .map((line) => line.split(" ").map(Number) as [number, number, number])
+      .map(([start, end, flags]) => ({
+        start,
+        size: end && end - start + 1,
+        prefetch: (flags & resource.prefetch) !== 0,
+        wide: (flags & resource.wide) !== 0,
+        memory: (flags & resource.memory) !== 0,
+      }));
+    const sizes = [4096, 1 << 20, 0, 1 << 16, 8192, 0];
+    assert.deepEqual(bars.map(({ size }) => size), sizes);
+    const flagged = (key: "prefetch" | "wide" | "memory"): number[] =>
+      bars.flatMap((bar, number) => bar[key] ? [number] : []);
+    assert.deepEqual(flagged("memory"), [0, 1, 3, 4]);
+    assert.deepEqual(flagged("prefetch"), [1, 3]);
+    assert.deepEqual(flagged("wide"), [1, 4]);
+    for (const { start, size, wide } of bars) {
+      assert.equal(start % (size || 1), 0, "a BAR is aligned to its size");
+      if (size && !wide) assert.ok(start + size <= 2 ** 32);
+    }
+  },
+);
+
+guestTest("the host walks the capabilities given, in their order", async () => {
+  await using card = await plug({
+    capabilities: [
+      pm(),
+      msi({ vectors: 4, maskable: true }),
+      pcie({ type: "endpoint", speed: 3, width: 4 }),
+      vendor(new Uint8Array([1, 2, 3])),
+    ],
+  });
+  const text = lspci(card.address, "-vv");
+  const found = [...text.matchAll(/Capabilities: \[(\w+)\] (.*)/g)]
+    .map(([, at, what]) => `${at} ${what}`);
+  assert.equal(found.length, 4, text);
+  assert.match(found[0] ?? "", /^40 Power Management version 3/);
+  assert.match(found[1] ?? "", /^48 MSI: .*Count=1\/4 Maskable\+ 64bit\+/);
+  assert.match(found[2] ?? "", /^60 Express \(v2\) Endpoint/);
+  assert.match(found[3] ?? "", /^9c Vendor Specific Information: Len=06/);
+  assert.match(text, /LnkCap:.*Speed 8GT\/s, Width x4/);
+});
+
+/** The next card that gets this domain; numbers are free a moment after `gone`. */
+function plugUntil(domain: string, value: number): Promise<Card> {
+  return eventually(async () => {
+    const card = await plug({}, { read: () => value });
+    if (card.address.startsWith(domain)) return card;
+    await card[Symbol.asyncDispose]();
+  }, `a card in domain ${domain}`);
+}
+
+guestTest(
+  "two devices of one process get domains 0100 and 0101, and a free one is used again",
+  async () => {
+    await using first = await plugUntil("0100", 1);
+    await using second = await plugUntil("0101", 2);
+    assert.equal(first.address, "0100:00:00.0");
+    assert.equal(second.address, "0101:00:00.0");
+    assert.equal(await first.driver.read(0), 1);
+    assert.equal(await second.driver.read(0), 2);
+    await first[Symbol.asyncDispose]();
+    assert.ok(!isPresent(first.address));
+    assert.equal(await second.driver.read(0), 2, "the other goes on");
+    await using third = await plugUntil("0100", 3);
+    assert.equal(await third.driver.read(0), 3);
+    assert.equal(await second.driver.read(0), 2);
+  },
+);
+
+guestTest("a domain that is taken is refused by name", async () => {
+  await using card = await plug({ domain: 0x123 });
+  assert.equal(card.address, "0123:00:00.0");
+  await assert.rejects(
+    open({ ...plain, domain: 0x123 }),
+    (error) => error instanceof PlugFailed && /taken/.test(error.message),
+  );
+});
+
+guestTest(
+  "after the unplug, calls throw Unplugged and views are zeros",
+  async () => {
+    const { device, driver, ...card } = await plug({
+      bars: [{ size: 8192, trap: [[0, 4096]] }],
+    });
+    await driver.write(4096, 0x55);
+    const bytes = new Uint8Array(device.bars[0]?.buffer ?? new ArrayBuffer(0));
+    assert.equal(bytes[4096], 0x55);
+    await card[Symbol.asyncDispose]();
+    assert.ok(!isPresent(card.address));
+    assert.equal(bytes.length, 8192);
+    assert.ok(bytes.every((byte) => byte === 0));
+    const calls = [
+      () => device.irq.raise(),
+      () => device.dma.read(0, 4),
+      () => device.config.read32(0),
+    ];
+    for (const call of calls) assert.throws(call, { code: "UNPLUGGED" });
+  },
+);

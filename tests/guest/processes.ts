@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Models that fail, stop or are killed, while their drivers go on.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
+import {
+  eventually,
+  Exerciser,
+  guestTest,
+  isPresent,
+  modules,
+  plug,
+} from "./harness.ts";
+import { HostConfig } from "./config.ts";
+import { hammer, traffic } from "./hammer.ts";
+import { ModelProcess, unplugged } from "./model_process.ts";
+import { offsets } from "./models/offsets.ts";
+
+const ones = 0xffff_ffff;
+const telling = "./models/telling.ts";
+const bench = "./models/bench.ts";
+
+/** A read whose driver may be gone before it can tell what it read. */
+async function lastRead(driver: Exerciser, offset: number): Promise<number> {
+  try {
+    return await driver.read(offset);
+  } catch (error) {
+    assert.match(String(error), /gone$/);
+    return ones;
+  }
+}
+
+guestTest(
+  "a model that throws in a handler is unplugged, its stack shown, its exit status 1",
+  async () => {
+    await using model = new ModelProcess(telling);
+    const address = await model.plugged();
+    using driver = await Exerciser.bind(address);
+    assert.equal(await driver.read(0), 0);
+    assert.equal(await lastRead(driver, offsets.throw), ones);
+    assert.equal(await model.ended, 1);
+    assert.ok(!isPresent(address));
+    assert.match(model.error, /ModelFailed: .*read of BAR 0 at 0x10: planted/);
+    assert.match(
+      model.error,
+      /Error: planted in a handler\n.*telling\.ts:\d+/s,
+    );
+  },
+);
+
+guestTest(
+  "Ctrl-C unplugs a served device, and the exit status is 0",
+  async () => {
+    await using model = new ModelProcess(telling);
+    const address = await model.plugged();
+    using driver = await Exerciser.bind(address);
+    assert.equal(await driver.read(0), 0);
+    model.signal("SIGINT");
+    assert.equal(await model.ended, 0, model.error);
+    assert.ok(!isPresent(address));
+    assert.equal(model.lines.at(-1), "unplugged");
+  },
+);
+
+guestTest(
+  "a model that exits while a read waits: the reader goes on at once",
+  async () => {
+    await using model = new ModelProcess(telling);
+    const address = await model.plugged();
+    using driver = await Exerciser.bind(address);
+    assert.equal(await lastRead(driver, offsets.exit), ones);
+    assert.equal(await model.ended, 7);
+    await unplugged(address);
+  },
+);
+
+guestTest(
+  "a card that is pulled while a read waits: the reader goes on at once",
+  async () => {
+    let waits = false;
+    // No timeout in sight: only the unplug can end it.
+    await using card = await plug({ timeout: 600_000 }, {
+      read() {
+        waits = true;
+        return new Promise(() => {});
+      },
+    });
+    const read = lastRead(card.driver, 0);
+    await eventually(() => waits, "a read that waits");
+    await card.device.unplug({ surprise: true });
+    assert.equal(await read, ones);
+    assert.equal(card.device.counters.timeouts, 0);
+  },
+);
+
+/** Models killed in a row, and the devices of each. */
+const kills = Number(process.env.BARKEEP_KILLS ?? 5);
+const devices = 10;
+
+guestTest(
+  `kill -9 under traffic, ${kills} times in a row with ${devices} devices each`,
+  async () => {
+    const start = () => new ModelProcess(bench, { args: [String(devices)] });
+    let next = start();
+    for (let round = 1; round <= kills; round++) {
+      await using model = next;
+      model.say("go");
+      const addresses = await model.allPlugged(devices);
+      for (const address of addresses) await hammer(address, 1);
+      for (const address of addresses) await traffic(address, 10);
+      next = start();
+      model.signal("SIGKILL");
+      assert.equal(await model.ended, "SIGKILL");
+      for (const address of addresses) await unplugged(address);
+    }
+    await next[Symbol.asyncDispose]();
+  },
+  { limit: 60 + 10 * kills },
+);
+
+guestTest("an unplug under traffic leaves nothing behind", async () => {
+  await using model = new ModelProcess(bench);
+  model.say("go");
+  const address = await model.plugged();
+  await hammer(address, 3);
+  await traffic(address, 100);
+  model.signal("SIGINT");
+  assert.equal(await model.ended, 0, model.error);
+  assert.ok(!isPresent(address));
+});
+
+guestTest(
+  "rmmod of the driver under traffic, and the device serves the next one",
+  async () => {
+    await using model = new ModelProcess(bench);
+    model.say("go");
+    const address = await model.plugged();
+    for (let round = 0; round < 3; round++) {
+      await hammer(address, 3);
+      await traffic(address, 50);
+      execFileSync("rmmod", ["bench"]);
+      assert.ok(isPresent(address));
+      execFileSync("insmod", [`${modules}/bench.ko`]);
+    }
+    await hammer(address, 1);
+    await traffic(address, 20);
+    await hammer(address, 0);
+  },
+);
+
+guestTest(
+  "a stopped model: reads time out as all-ones, and it is told when it goes on",
+  async () => {
+    await using model = new ModelProcess(telling);
+    const address = await model.plugged();
+    using driver = await Exerciser.bind(address);
+    await driver.write(0, 1);
+    assert.equal(await driver.read(0), 1);
+    model.signal("SIGSTOP");
+    assert.equal(await driver.read(0), ones);
+    await driver.write(0, 1);
+    assert.equal(await driver.read(0), ones);
+    model.signal("SIGCONT");
+    assert.equal(await driver.read(0), 2, "the write was delivered, late");
+    await model.line(/^fault timeout after 2 writes$/);
+    const faults = model.lines.filter((line) => line.startsWith("fault"));
+    assert.deepEqual(faults.map((line) => line.split(" ")[1]), [
+      "timeout",
+      "timeout",
+    ]);
+  },
+);
+
+guestTest(
+  "a stopped model whose ring is full: the link goes down for good",
+  async () => {
+    await using model = new ModelProcess(telling);
+    const address = await model.plugged();
+    using driver = await Exerciser.bind(address);
+    model.signal("SIGSTOP");
+    await driver.run("copy", 0, 0, 4096);
+    assert.equal(await driver.read(0), ones);
+    assert.equal(await driver.read(4096), ones, "shadow pages too");
+    model.signal("SIGCONT");
+    await model.line(/^fault link after (\d+) writes$/);
+    assert.equal(await driver.read(0), ones, "also for a model that is back");
+    using config = new HostConfig(address);
+    assert.equal(config.read(0), ones, "config space too");
+    const unbind = "/sys/bus/pci/drivers/exerciser/unbind";
+    await writeFile(unbind, address);
+    model.signal("SIGINT");
+    assert.equal(await model.ended, 0, model.error);
+    assert.ok(!isPresent(address));
+  },
+);
+
+guestTest("a driver can be removed while its model is stopped", async () => {
+  await using model = new ModelProcess(bench, { args: ["1", "2000"] });
+  model.say("go");
+  const address = await model.plugged();
+  await hammer(address, 2);
+  await traffic(address, 20);
+  model.signal("SIGSTOP");
+  execFileSync("rmmod", ["bench"]);
+  model.signal("SIGCONT");
+  execFileSync("insmod", [`${modules}/bench.ko`]);
+  await hammer(address, 1);
+  await traffic(address, 20);
+});

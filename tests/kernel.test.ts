@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { helperPath } from "../ffi/helper.ts";
+import { buildModules, runInVm, type VmResult } from "../kernel/vm.ts";
+import { cachePath } from "../kernel/vm/cache.ts";
+import { cases } from "./guest/all.ts";
+import { buildRaw } from "./guest/raw.ts";
+import type { Outcome } from "./guest/run.ts";
+
+const path = (relative: string): string =>
+  fileURLToPath(new URL(relative, import.meta.url));
+
+/** Seconds for all that runs in one guest. */
+const limit = 480;
+
+interface Boot {
+  readonly result: VmResult;
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+}
+
+/** Builds the module with another version of the ABI, and without drivers. */
+async function otherAbi(kernel: string): Promise<string> {
+  const directory = cachePath("tests", "other-abi");
+  rmSync(directory, { recursive: true, force: true });
+  cpSync(path("../kernel"), directory, {
+    recursive: true,
+    filter: (file) => !/kernel\/(vm|drivers|vm\.ts)$/.test(file),
+  });
+  const edit = (file: string, from: RegExp, to: string): void => {
+    const text = readFileSync(join(directory, file), "utf8");
+    assert.match(text, from);
+    writeFileSync(join(directory, file), text.replace(from, to));
+  };
+  edit(
+    "uapi/barkeep.h",
+    /(?<define>#define BARKEEP_ABI\s+)\d+/,
+    "$<define>9999",
+  );
+  edit("Kbuild", /^obj-m \+= drivers\/$/m, "");
+  return await buildModules(kernel, { directory });
+}
+
+/** One boot for all cases. The VM loses what it builds, so all is built here. */
+async function boot(kernel: string): Promise<Boot> {
+  await helperPath();
+  const env = {
+    BARKEEP_RAW: await buildRaw(),
+    BARKEEP_OTHER_ABI: await otherAbi(kernel),
+    BARKEEP_KILLS: process.env.BARKEEP_KILLS ?? "5",
+  };
+  const result = await runInVm({
+    kernel,
+    // CPU 0 is the driver's, which may not let go of it.
+    command: ["taskset", "-c", "1", process.execPath, path("./guest/run.ts")],
+    env,
+    qemu: ["-device", "edu"],
+    capture: true,
+    timeout: limit,
+  });
+  const outcomes = new Map<string, Outcome>();
+  for (const line of result.stdout.trim().split("\n")) {
+    if (!line.startsWith("{")) continue;
+    const outcome: Outcome = JSON.parse(line);
+    outcomes.set(outcome.name, outcome);
+  }
+  return { result, outcomes };
+}
+
+for (const kernel of ["6.1", "6.12"]) {
+  describe(`Linux ${kernel}`, () => {
+    let booting: Promise<Boot> | undefined;
+    const booted = (): Promise<Boot> => booting ??= boot(kernel);
+    const patient = { timeout: (limit + 300) * 1000 };
+
+    for (const { name } of cases) {
+      test(name, patient, async () => {
+        const outcome = (await booted()).outcomes.get(name);
+        assert.ok(outcome, "the guest ended before it");
+        if (outcome.error) assert.fail(outcome.error);
+      });
+    }
+
+    test("the guest ran every case, and ended by itself", patient, async () => {
+      const { result, outcomes } = await booted();
+      assert.equal(outcomes.size, cases.length, result.stderr);
+      assert.equal(result.status, 0, result.stderr);
+    });
+
+    test("the kernel's log has no complaint", patient, async () => {
+      const { problems } = (await booted()).result;
+      assert.deepEqual(problems, []);
+    });
+  });
+}
