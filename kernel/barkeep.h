@@ -43,6 +43,7 @@
  * @write_mask: bits that the host can write
  * @clear_mask: bits that the host clears by writing 1
  * @notify: dwords whose writes raise an event
+ * @headers: dwords that begin a capability; their ID and next pointer stay
  * @dirty: those of @notify written, their event not yet in the ring; atomic
  * @pm: offset of the PM capability, or 0
  * @pcie: offset of the PCI Express capability, or 0
@@ -59,6 +60,7 @@ struct barkeep_config_space {
 	u8 write_mask[BARKEEP_CONFIG_SIZE];
 	u8 clear_mask[BARKEEP_CONFIG_SIZE];
 	unsigned long notify[BITS_TO_LONGS(BARKEEP_CONFIG_SIZE / 4)];
+	unsigned long headers[BITS_TO_LONGS(BARKEEP_CONFIG_SIZE / 4)];
 	unsigned long dirty[BITS_TO_LONGS(BARKEEP_CONFIG_SIZE / 4)];
 	u16 pm;
 	u16 pcie;

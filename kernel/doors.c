@@ -54,36 +54,36 @@ static void *door_memremap_pages(struct dev_pagemap *map, int node)
 }
 
 /* remap_pfn_range(vma, address, pfn, bytes, ...) */
-static bool door_is_range(const struct pt_regs *call)
+static bool door_is_range(struct pt_regs *call)
 {
 	return barkeep_window_contains(PFN_PHYS(call->dx), call->cx);
 }
 
 /* vmf_insert_pfn(vma, address, pfn) and vmf_insert_pfn_prot(vma, address, pfn, ...) */
-static bool door_is_page(const struct pt_regs *call)
+static bool door_is_page(struct pt_regs *call)
 {
 	return barkeep_window_contains(PFN_PHYS(call->dx), PAGE_SIZE);
 }
 
 /* vmf_insert_mixed(vma, address, pfn) and the like */
-static bool door_is_mixed(const struct pt_regs *call)
+static bool door_is_mixed(struct pt_regs *call)
 {
 	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->dx }), PAGE_SIZE);
 }
 
 /* vmf_insert_pfn_pmd(fault, pfn, ...) and the like: what is huge is aligned */
-static bool door_is_pmd(const struct pt_regs *call)
+static bool door_is_pmd(struct pt_regs *call)
 {
 	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->si }), PMD_SIZE);
 }
 
-static bool door_is_pud(const struct pt_regs *call)
+static bool door_is_pud(struct pt_regs *call)
 {
 	return barkeep_window_contains(pfn_t_to_phys((pfn_t){ call->si }), PUD_SIZE);
 }
 
 /* memremap_pages(map, node) */
-static bool door_is_pagemap(const struct pt_regs *call)
+static bool door_is_pagemap(struct pt_regs *call)
 {
 	const struct dev_pagemap *map = (struct dev_pagemap *)call->di;
 	int n;

@@ -11,7 +11,6 @@
  */
 #include <linux/sched.h>
 #include <linux/uaccess.h>
-#include <asm/text-patching.h>
 #include <asm/trap_pf.h>
 
 #include "barkeep.h"
@@ -24,11 +23,27 @@
  */
 #define FAULT_ITERATIONS	32
 
-/* An access in progress: who faulted, and what it may do. */
+/**
+ * struct fault_context - an access in progress
+ * @regs: of the instruction
+ * @address: that it faulted at
+ * @mapping: that @address is in, by value: the driver may undo it meanwhile
+ * @patience: what it may wait
+ *
+ * Holds a reference to the device of @mapping.
+ */
 struct fault_context {
 	struct pt_regs *regs;
 	unsigned long address;
+	struct barkeep_mapping mapping;
 	struct barkeep_patience *patience;
+};
+
+/* What an address leads to. */
+struct fault_target {
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+	bool counted;		/* has a reference of its own */
 };
 
 /*
@@ -43,24 +58,44 @@ static bool fault_may_sleep(struct pt_regs *regs)
 	       READ_ONCE(current->__state) == TASK_RUNNING;
 }
 
-/*
- * The mapping that @address is in, with a reference to its device, or NULL if the
- * driver has unmapped it meanwhile.
- */
-static bool fault_find(unsigned long address, struct barkeep_bar_memory **bar, u64 *offset)
+static bool fault_is_within(const struct barkeep_mapping *mapping, unsigned long address)
+{
+	return address - mapping->start < mapping->bytes;
+}
+
+/* By way of another mapping than the one that faulted: a move from BAR to BAR. */
+static bool fault_find_other(unsigned long address, struct fault_target *target)
 {
 	struct barkeep_mapping *mapping;
-	bool found = false;
 
 	rcu_read_lock();
 	mapping = barkeep_map_find(address);
-	if (mapping && kref_get_unless_zero(&mapping->bar->dev->refs)) {
-		*bar = mapping->bar;
-		*offset = mapping->offset + (address - mapping->start);
-		found = true;
+	target->counted = mapping && kref_get_unless_zero(&mapping->bar->dev->refs);
+	if (target->counted) {
+		target->bar = mapping->bar;
+		target->offset = mapping->offset + (address - mapping->start);
 	}
 	rcu_read_unlock();
-	return found;
+	return target->counted;
+}
+
+static bool fault_find(const struct fault_context *context, unsigned long address,
+		       struct fault_target *target)
+{
+	const struct barkeep_mapping *mapping = &context->mapping;
+
+	if (unlikely(!fault_is_within(mapping, address)))
+		return fault_find_other(address, target);
+	target->bar = mapping->bar;
+	target->offset = mapping->offset + (address - mapping->start);
+	target->counted = false;
+	return true;
+}
+
+static void fault_release(const struct fault_target *target)
+{
+	if (unlikely(target->counted))
+		barkeep_device_put(target->bar->dev);
 }
 
 /*
@@ -99,26 +134,24 @@ fault:
 static bool fault_read_within_page(const struct fault_context *context, unsigned long address,
 				   unsigned int width, u64 *value)
 {
-	struct barkeep_bar_memory *bar;
-	u64 offset;
+	struct fault_target target;
 
-	if (!fault_find(address, &bar, &offset))
+	if (!fault_find(context, address, &target))
 		return fault_load_elsewhere(address, width, value);
-	*value = barkeep_access_read(bar, offset, width, context->patience);
-	barkeep_device_put(bar->dev);
+	*value = barkeep_access_read(target.bar, target.offset, width, context->patience);
+	fault_release(&target);
 	return true;
 }
 
 static bool fault_write_within_page(const struct fault_context *context, unsigned long address,
 				    unsigned int width, u64 value)
 {
-	struct barkeep_bar_memory *bar;
-	u64 offset;
+	struct fault_target target;
 
-	if (!fault_find(address, &bar, &offset))
+	if (!fault_find(context, address, &target))
 		return fault_store_elsewhere(address, width, value);
-	barkeep_access_write(bar, offset, width, value, context->patience);
-	barkeep_device_put(bar->dev);
+	barkeep_access_write(target.bar, target.offset, width, value, context->patience);
+	fault_release(&target);
 	return true;
 }
 
@@ -263,21 +296,20 @@ static bool emulate_stos(const struct fault_context *context,
 static bool emulate_nothing(const struct fault_context *context,
 			    const struct barkeep_instruction *insn)
 {
-	struct barkeep_event event = {
+	const struct barkeep_mapping *mapping = &context->mapping;
+	const struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_FAULT,
 		.value = BARKEEP_FAULT_UNDECODABLE,
+		.bar = mapping->bar->number,
+		.offset = mapping->offset + (context->address - mapping->start),
 		.width = insn->width,
 		.slot = BARKEEP_NO_SLOT,
 	};
-	struct barkeep_bar_memory *bar;
+	struct barkeep_device *dev = mapping->bar->dev;
 
-	if (fault_find(context->address, &bar, &event.offset)) {
-		event.bar = bar->number;
-		barkeep_count(&bar->dev->status->undecodable);
-		if (!in_nmi())
-			barkeep_ring_try(bar->dev, &event);
-		barkeep_device_put(bar->dev);
-	}
+	barkeep_count(&dev->status->undecodable);
+	if (!in_nmi())
+		barkeep_ring_try(dev, &event);
 	barkeep_insn_load(insn, context->regs, ~0ULL);
 	context->regs->ip += insn->length;
 	return true;
@@ -292,17 +324,6 @@ static bool (*const fault_operations[])(const struct fault_context *context,
 	[BARKEEP_OP_STOS] = emulate_stos,
 };
 
-/* Instruction bytes at @ip; fewer than asked where the next page is not there. */
-static unsigned int fault_fetch(unsigned long ip, u8 *bytes)
-{
-	unsigned int count = BARKEEP_INSTRUCTION_MAX;
-
-	if (!copy_from_kernel_nofault(bytes, (void *)ip, count))
-		return count;
-	count = min_t(unsigned long, count, PAGE_SIZE - offset_in_page(ip));
-	return copy_from_kernel_nofault(bytes, (void *)ip, count) ? 0 : count;
-}
-
 /*
  * What this CPU gave up on: it faults again, and then the kernel's own handling
  * takes its course, with the exception table for copies to user memory and an oops
@@ -316,68 +337,72 @@ struct fault_given_up {
 
 static DEFINE_PER_CPU(struct fault_given_up, fault_given_up);
 
-static bool fault_emulate(const struct fault_context *context)
+static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 {
-	struct barkeep_instruction insn;
-	u8 bytes[BARKEEP_INSTRUCTION_MAX];
-	unsigned int count = fault_fetch(context->regs->ip, bytes);
+	const struct fault_given_up given_up = { current, regs->ip, address };
 
-	if (barkeep_decode(bytes, count, &insn))
-		return false;
-	/* A probe was put on the instruction that faulted; kprobes must see to it. */
-	if (bytes[0] == INT3_INSN_OPCODE)
-		return false;
-	/* Per-CPU data and the like are no place for a BAR; pt_regs has no base. */
-	if (insn.segment != BARKEEP_SEGMENT_FLAT) {
-		if (insn.operation != BARKEEP_OP_LOAD)
-			insn.register_width = 0;
-		insn.operation = BARKEEP_OP_NONE;
-	}
-	return fault_operations[insn.operation](context, &insn);
+	*this_cpu_ptr(&fault_given_up) = given_up;
 }
 
-static void fault_bad_area(struct pt_regs *regs, unsigned long error_code, unsigned long address)
+/*
+ * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It is
+ * safe to look at until interrupts are on, for that is when a grace period can end.
+ */
+static void fault_bad_area(struct pt_regs *regs, const struct barkeep_mapping *mapping,
+			   unsigned long address)
 {
 	bool enable = regs->flags & X86_EFLAGS_IF;
 	struct barkeep_patience patience = {};
 	const struct fault_context context = {
 		.regs = regs,
 		.address = address,
+		.mapping = *mapping,
 		.patience = &patience,
 	};
+	struct barkeep_instruction insn;
 	bool done;
+
+	if (!barkeep_fetch(regs->ip, &insn)) {
+		fault_give_up(regs, address);
+		return;
+	}
+	/* Undone already: what faults again will find that out. */
+	if (!kref_get_unless_zero(&mapping->bar->dev->refs))
+		return;
 
 	if (enable)
 		local_irq_enable();
 	patience.may_sleep = fault_may_sleep(regs);
-	done = fault_emulate(&context);
+	done = fault_operations[insn.operation](&context, &insn);
+	barkeep_device_put(context.mapping.bar->dev);
 	if (enable)
 		local_irq_disable();
-	if (!done) {
-		const struct fault_given_up given_up = { current, regs->ip, address };
-
-		*this_cpu_ptr(&fault_given_up) = given_up;
-	}
+	if (!done)
+		fault_give_up(regs, address);
 }
 
 /*
  * bad_area_nosemaphore(regs, error_code, address): kernel-mode data accesses to
- * mappings of ours. Migrating between giving up and faulting again costs one more
- * round.
+ * mappings of ours. Of ours the error code is known, so its place is taken by the
+ * mapping. Migrating between giving up and faulting again costs one more round.
  */
-static bool fault_is_ours(const struct pt_regs *call)
+static bool fault_is_ours(struct pt_regs *call)
 {
 	const struct pt_regs *regs = (struct pt_regs *)call->di;
+	struct barkeep_mapping *mapping;
 	struct fault_given_up *given_up;
 
 	if (call->si & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
 		return false;
-	if (!barkeep_map_find(call->dx))
+	mapping = barkeep_map_find(call->dx);
+	if (!mapping)
 		return false;
 	given_up = this_cpu_ptr(&fault_given_up);
 	if (likely(given_up->task != current || given_up->ip != regs->ip ||
-		   given_up->address != call->dx))
+		   given_up->address != call->dx)) {
+		call->si = (unsigned long)mapping;
 		return true;
+	}
 	given_up->task = NULL;
 	return false;
 }

@@ -127,13 +127,13 @@ struct barkeep_mapping *barkeep_map_find(unsigned long address)
 }
 
 /* ioremap(address, bytes) and the like */
-static bool map_is_window(const struct pt_regs *call)
+static bool map_is_window(struct pt_regs *call)
 {
 	return barkeep_window_contains(call->di, call->si);
 }
 
 /* iounmap(address) */
-static bool map_is_mapping(const struct pt_regs *call)
+static bool map_is_mapping(struct pt_regs *call)
 {
 	return barkeep_map_find(call->di & PAGE_MASK);
 }

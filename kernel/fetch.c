@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From an instruction pointer to a decoded instruction. Drivers access their
+ * devices with a handful of instructions, so each CPU remembers the last few with
+ * their bytes; what was remembered is only believed while the bytes are the same.
+ *
+ * Interrupts are off. An NMI has nothing to do with what is remembered.
+ */
+#include <linux/hash.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/uaccess.h>
+#include <asm/text-patching.h>
+
+#include "barkeep.h"
+#include "decode.h"
+
+#define FETCH_BITS	4
+
+/* The longest instruction and a byte, to be compared at once. */
+union fetch_bytes {
+	u8 byte[16];
+	u64 half[2];
+};
+
+struct fetch_entry {
+	union fetch_bytes bytes;
+	struct barkeep_instruction insn;
+};
+
+static DEFINE_PER_CPU(struct fetch_entry[1 << FETCH_BITS], fetch_entries);
+
+/* The bytes at @ip; fewer than an instruction can have, at the end of its page. */
+static unsigned int fetch_read(unsigned long ip, union fetch_bytes *bytes)
+{
+	unsigned int count = PAGE_SIZE - offset_in_page(ip);
+
+	if (likely(count >= sizeof(*bytes))) {
+		__get_kernel_nofault(&bytes->half[0], (void *)ip, u64, fault);
+		__get_kernel_nofault(&bytes->half[1], (void *)(ip + 8), u64, fault);
+		return BARKEEP_INSTRUCTION_MAX;
+	}
+	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, BARKEEP_INSTRUCTION_MAX))
+		return BARKEEP_INSTRUCTION_MAX;
+	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, count))
+		return count;
+fault:
+	return 0;
+}
+
+static bool fetch_decode(const union fetch_bytes *bytes, unsigned int count,
+			 struct barkeep_instruction *insn)
+{
+	if (barkeep_decode(bytes->byte, count, insn))
+		return false;
+	/* Per-CPU data and the like are no place for a BAR; pt_regs has no base. */
+	if (insn->segment != BARKEEP_SEGMENT_FLAT) {
+		if (insn->operation != BARKEEP_OP_LOAD)
+			insn->register_width = 0;
+		insn->operation = BARKEEP_OP_NONE;
+	}
+	/* A probe was put on the instruction that faulted; kprobes must see to it. */
+	return bytes->byte[0] != INT3_INSN_OPCODE;
+}
+
+/* False where there is no instruction that anything can be done with. */
+bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn)
+{
+	union fetch_bytes bytes = {};
+	unsigned int count = fetch_read(ip, &bytes);
+	struct fetch_entry *entry;
+
+	if (unlikely(in_nmi()))
+		return fetch_decode(&bytes, count, insn);
+	entry = this_cpu_ptr(&fetch_entries[hash_long(ip, FETCH_BITS)]);
+	/* Of no bytes at all there is nothing to remember: length is then 0. */
+	if (likely(entry->bytes.half[0] == bytes.half[0] &&
+		   entry->bytes.half[1] == bytes.half[1] &&
+		   entry->insn.length && entry->insn.length <= count)) {
+		*insn = entry->insn;
+		return true;
+	}
+	if (!fetch_decode(&bytes, count, insn))
+		return false;
+	entry->bytes = bytes;
+	entry->insn = *insn;
+	return true;
+}
