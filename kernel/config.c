@@ -40,6 +40,7 @@ struct config_register {
 };
 
 static const struct config_register config_registers[] = {
+	{ BASE_HEADER, PCI_VENDOR_ID, 4, 0, 0xffffffff },
 	{ BASE_HEADER, PCI_COMMAND, 2,
 	  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
 	  PCI_COMMAND_INTX_DISABLE, 0 },
@@ -72,7 +73,7 @@ struct config_range {
 };
 
 static const struct config_range config_host_owned[] = {
-	{ BASE_HEADER, PCI_COMMAND, 4 },
+	{ BASE_HEADER, PCI_VENDOR_ID, 8 },
 	{ BASE_HEADER, PCI_HEADER_TYPE, 1 },
 	{ BASE_HEADER, PCI_BASE_ADDRESS_0, 24 },
 	{ BASE_HEADER, PCI_ROM_ADDRESS, 4 },
@@ -195,12 +196,22 @@ static int config_check_extended(struct barkeep_config_space *config)
 	return 0;
 }
 
+/*
+ * Those that the core takes for an empty slot, and the one that has it wait for
+ * the function to become ready, for a minute with the rescan lock held.
+ */
+static bool config_vendor_possible(u32 vendor)
+{
+	return vendor > 1 && vendor < 0xffff;
+}
+
 static int config_check(struct barkeep_config_space *config)
 {
 	u32 flags;
 	int ret;
 
-	if (config->image[PCI_HEADER_TYPE] != PCI_HEADER_TYPE_NORMAL ||
+	if (!config_vendor_possible(barkeep_config_load(config, PCI_VENDOR_ID, 2)) ||
+	    config->image[PCI_HEADER_TYPE] != PCI_HEADER_TYPE_NORMAL ||
 	    config->image[PCI_INTERRUPT_PIN] > 4 ||
 	    memchr_inv(&config->image[PCI_BASE_ADDRESS_0], 0, 4 * BARKEEP_BARS) ||
 	    memchr_inv(&config->image[PCI_ROM_ADDRESS], 0, 4))

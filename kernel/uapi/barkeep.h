@@ -368,9 +368,9 @@ enum barkeep_plug_flags {
  *
  * EBUSY: this file has had a device, or the domain is taken. ENOSPC: no
  * address space, or no domain, is free. ENOMEM. EINVAL: also an image whose
- * header type is not 0, whose capability list leaves it or runs in a circle,
- * BARs that overlap or have impossible sizes, regions outside their BAR or not
- * on page boundaries.
+ * Vendor ID is 0x0000, 0x0001 or 0xffff, whose header type is not 0, whose
+ * capability list leaves it or runs in a circle; BARs that overlap or have
+ * impossible sizes, regions outside their BAR or not on page boundaries.
  */
 struct barkeep_plug {
 	__u32 size;
@@ -486,9 +486,9 @@ enum barkeep_config_flags {
  *
  * The model's own view of config space: masks do not apply. Command, Status,
  * the BARs, Interrupt Line and the MSI, PM and PCIe control registers belong to
- * the host, Header Type, Interrupt Pin, the capability pointer and the fixed
- * parts of those capabilities to the kernel; EPERM for a write that would change
- * one.
+ * the host, Vendor ID, Device ID, Header Type, Interrupt Pin, the capability
+ * pointer and the fixed parts of those capabilities to the kernel; EPERM for a
+ * write that would change one.
  */
 struct barkeep_config {
 	__u32 size;
