@@ -56,12 +56,14 @@ static struct pci_ops bus_ops = {
  */
 #ifdef BARKEEP_DEVICE_OVERRIDE
 static const char **bus_override_lock(struct pci_dev *pdev)
+	__acquires(&pdev->dev.driver_override.lock)
 {
 	spin_lock(&pdev->dev.driver_override.lock);
 	return &pdev->dev.driver_override.name;
 }
 
 static void bus_override_unlock(struct pci_dev *pdev)
+	__releases(&pdev->dev.driver_override.lock)
 {
 	spin_unlock(&pdev->dev.driver_override.lock);
 }
@@ -232,7 +234,13 @@ static int bus_scan(struct barkeep_device *dev)
 	pdev = pci_get_slot(dev->bus, PCI_DEVFN(0, 0));
 	if (!pdev)
 		return -EIO;
-	pci_bus_assign_resources(dev->bus);
+	/* What has found its way past config_check() would be assigned address space. */
+	for (n = PCI_ROM_RESOURCE; n < PCI_NUM_RESOURCES; n++) {
+		if (pdev->resource[n].flags)
+			ret = -EIO;
+	}
+	if (!ret)
+		pci_bus_assign_resources(dev->bus);
 	for (n = 0; !ret && n < BARKEEP_BARS; n++) {
 		if (pci_resource_len(pdev, n) != dev->bars[n].bytes)
 			ret = -EIO;

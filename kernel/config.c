@@ -113,11 +113,22 @@ static unsigned int config_capability_size(struct barkeep_config_space *config,
 		return config_msi_size(config, offset);
 	case PCI_CAP_ID_EXP:
 		return config_pcie_size(config, offset);
-	case PCI_CAP_ID_MSIX:
-		return PCI_CAP_MSIX_SIZEOF;
 	default:
 		return PCI_CAP_SIZEOF;
 	}
+}
+
+/*
+ * What the host would act on and the kernel does not serve: MSI-X tables, which
+ * the core maps past our window's end if it is told so; Enhanced Allocation and
+ * SR-IOV, which bring BARs of their own; DOE mailboxes, which the core polls for
+ * a minute each, with the rescan lock held.
+ */
+static bool config_refused(unsigned int offset, u32 id)
+{
+	if (offset >= PCI_CFG_SPACE_SIZE)
+		return id == PCI_EXT_CAP_ID_DOE || id == PCI_EXT_CAP_ID_SRIOV;
+	return id == PCI_CAP_ID_MSIX || id == PCI_CAP_ID_EA;
 }
 
 /* Where the kernel keeps the offset of a capability, NULL for one it has no use for. */
@@ -165,7 +176,8 @@ static int config_check_capabilities(struct barkeep_config_space *config)
 		unsigned int first = offset / 4, end;
 		u16 *known;
 
-		if (offset < PCI_STD_HEADER_SIZEOF || offset % 4)
+		if (offset < PCI_STD_HEADER_SIZEOF || offset % 4 ||
+		    config_refused(offset, config->image[offset]))
 			return -EINVAL;
 		end = DIV_ROUND_UP(offset + config_capability_size(config, offset), 4);
 		if (end > PCI_CFG_SPACE_SIZE / 4 || find_next_bit(taken, end, first) < end)
@@ -186,12 +198,16 @@ static int config_check_extended(struct barkeep_config_space *config)
 {
 	DECLARE_BITMAP(taken, PCI_CFG_SPACE_EXP_SIZE / 4) = {};
 	unsigned int offset = PCI_CFG_SPACE_SIZE;
+	u32 header;
 
 	while (offset) {
 		if (offset < PCI_CFG_SPACE_SIZE || offset % 4 ||
 		    __test_and_set_bit(offset / 4, taken))
 			return -EINVAL;
-		offset = barkeep_config_load(config, offset, 4) >> 20;
+		header = barkeep_config_load(config, offset, 4);
+		if (config_refused(offset, PCI_EXT_CAP_ID(header)))
+			return -EINVAL;
+		offset = PCI_EXT_CAP_NEXT(header);
 	}
 	return 0;
 }

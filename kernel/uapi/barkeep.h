@@ -369,8 +369,10 @@ enum barkeep_plug_flags {
  * EBUSY: this file has had a device, or the domain is taken. ENOSPC: no
  * address space, or no domain, is free. ENOMEM. EINVAL: also an image whose
  * Vendor ID is 0x0000, 0x0001 or 0xffff, whose header type is not 0, whose
- * capability list leaves it or runs in a circle; BARs that overlap or have
- * impossible sizes, regions outside their BAR or not on page boundaries.
+ * capability list leaves it or runs in a circle, or that has an MSI-X, Enhanced
+ * Allocation, SR-IOV or DOE capability; BARs that overlap or have impossible
+ * sizes, regions outside their BAR or not on page boundaries. EIO, as
+ * barkeep_status.error: the host found other BARs than these.
  */
 struct barkeep_plug {
 	__u32 size;
