@@ -183,6 +183,7 @@ static int config_check_capabilities(struct barkeep_config_space *config)
 		if (end > PCI_CFG_SPACE_SIZE / 4 || find_next_bit(taken, end, first) < end)
 			return -EINVAL;
 		bitmap_set(taken, first, end - first);
+		__set_bit(first, config->headers);
 
 		known = config_known(config, config->image[offset]);
 		if (known && *known)
@@ -196,13 +197,12 @@ static int config_check_capabilities(struct barkeep_config_space *config)
 
 static int config_check_extended(struct barkeep_config_space *config)
 {
-	DECLARE_BITMAP(taken, PCI_CFG_SPACE_EXP_SIZE / 4) = {};
 	unsigned int offset = PCI_CFG_SPACE_SIZE;
 	u32 header;
 
 	while (offset) {
 		if (offset < PCI_CFG_SPACE_SIZE || offset % 4 ||
-		    __test_and_set_bit(offset / 4, taken))
+		    __test_and_set_bit(offset / 4, config->headers))
 			return -EINVAL;
 		header = barkeep_config_load(config, offset, 4);
 		if (config_refused(offset, PCI_EXT_CAP_ID(header)))
@@ -239,6 +239,12 @@ static int config_check(struct barkeep_config_space *config)
 	if (1U << FIELD_GET(PCI_MSI_FLAGS_QMASK, flags) > BARKEEP_VECTORS_MAX)
 		return -EINVAL;
 	return config_check_extended(config);
+}
+
+/* Of a capability's first dword: what makes it that capability, and the list. */
+static unsigned int config_header_size(unsigned int offset)
+{
+	return offset < PCI_CFG_SPACE_SIZE ? PCI_CAP_FLAGS : 4;
 }
 
 /* See struct config_register. */
@@ -311,6 +317,8 @@ static void config_take_over(struct barkeep_device *dev)
 		if (config_has(config, row->base, &base))
 			config_own(config, base + row->offset, row->width, row->host, row->fixed);
 	}
+	for_each_set_bit(n, config->headers, BARKEEP_CONFIG_SIZE / 4)
+		config_own(config, 4 * n, config_header_size(4 * n), 0, 0xffffffff);
 	if (config->msi)
 		config_own_msi(config);
 
@@ -513,7 +521,17 @@ void barkeep_config_kill(struct barkeep_device *dev)
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
 }
 
-/* Whether the model's @bytes differ in what is the host's. */
+/* Whether the model's @bytes differ from what is there, from @first to before @end. */
+static bool config_differs(struct barkeep_config_space *config, const struct barkeep_config *arg,
+			   const u8 *bytes, unsigned int first, unsigned int end)
+{
+	first = max(first, arg->offset);
+	end = min(end, arg->offset + arg->length);
+	return first < end &&
+	       memcmp(&config->image[first], &bytes[first - arg->offset], end - first);
+}
+
+/* Whether they do in what is not the model's. */
 static bool config_trespasses(struct barkeep_config_space *config, const struct barkeep_config *arg,
 			      const u8 *bytes)
 {
@@ -526,10 +544,11 @@ static bool config_trespasses(struct barkeep_config_space *config, const struct 
 			continue;
 		first = base + row->offset;
 		end = first + (row->length ?: config_capability_size(config, base));
-		first = max(first, arg->offset);
-		end = min(end, arg->offset + arg->length);
-		if (first < end &&
-		    memcmp(&config->image[first], &bytes[first - arg->offset], end - first))
+		if (config_differs(config, arg, bytes, first, end))
+			return true;
+	}
+	for_each_set_bit(n, config->headers, BARKEEP_CONFIG_SIZE / 4) {
+		if (config_differs(config, arg, bytes, 4 * n, 4 * n + config_header_size(4 * n)))
 			return true;
 	}
 	return false;

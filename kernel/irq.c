@@ -27,9 +27,12 @@ static u32 irq_msi_load(struct barkeep_device *dev, unsigned int offset, unsigne
 /* Vectors that the capability has. */
 static unsigned int irq_capable(struct barkeep_device *dev)
 {
+	u32 vectors;
+
 	if (!dev->config.msi)
 		return 0;
-	return 1U << FIELD_GET(PCI_MSI_FLAGS_QMASK, irq_msi_load(dev, PCI_MSI_FLAGS, 2));
+	vectors = 1U << FIELD_GET(PCI_MSI_FLAGS_QMASK, irq_msi_load(dev, PCI_MSI_FLAGS, 2));
+	return min_t(u32, vectors, BARKEEP_VECTORS_MAX);
 }
 
 /* Vectors that the driver has enabled. */

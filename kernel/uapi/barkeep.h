@@ -489,8 +489,8 @@ enum barkeep_config_flags {
  * The model's own view of config space: masks do not apply. Command, Status,
  * the BARs, Interrupt Line and the MSI, PM and PCIe control registers belong to
  * the host, Vendor ID, Device ID, Header Type, Interrupt Pin, the capability
- * pointer and the fixed parts of those capabilities to the kernel; EPERM for a
- * write that would change one.
+ * pointer, the ID and next pointer of every capability and the fixed parts of
+ * those to the kernel; EPERM for a write that would change one.
  */
 struct barkeep_config {
 	__u32 size;
