@@ -82,6 +82,8 @@ static const struct config_range config_host_owned[] = {
 	{ BASE_PM, 0, PCI_PM_CTRL + 2 },
 	{ BASE_PCIE, 0, PCI_EXP_DEVCTL + 2 },
 	{ BASE_PCIE, PCI_EXP_LNKCTL, 2 },
+	{ BASE_PCIE, PCI_EXP_DEVCTL2, 2 },
+	{ BASE_PCIE, PCI_EXP_LNKCTL2, 2 },
 	{ BASE_MSI, 0, 0 },
 };
 
@@ -535,15 +537,20 @@ static bool config_differs(struct barkeep_config_space *config, const struct bar
 static bool config_trespasses(struct barkeep_config_space *config, const struct barkeep_config *arg,
 			      const u8 *bytes)
 {
-	unsigned int n, base, first, end;
+	unsigned int n, base, size, first, end;
 
 	for (n = 0; n < ARRAY_SIZE(config_host_owned); n++) {
 		const struct config_range *row = &config_host_owned[n];
 
 		if (!config_has(config, row->base, &base))
 			continue;
+		size = row->base == BASE_HEADER ? PCI_STD_HEADER_SIZEOF :
+						  config_capability_size(config, base);
 		first = base + row->offset;
-		end = first + (row->length ?: config_capability_size(config, base));
+		end = row->length ? first + row->length : base + size;
+		/* Version 1 of the PCI Express capability is shorter. */
+		if (end > base + size)
+			continue;
 		if (config_differs(config, arg, bytes, first, end))
 			return true;
 	}

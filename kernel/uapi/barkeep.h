@@ -487,10 +487,11 @@ enum barkeep_config_flags {
  * @buffer: the bytes
  *
  * The model's own view of config space: masks do not apply. Command, Status,
- * the BARs, Interrupt Line and the MSI, PM and PCIe control registers belong to
- * the host, Vendor ID, Device ID, Header Type, Interrupt Pin, the capability
- * pointer, the ID and next pointer of every capability and the fixed parts of
- * those to the kernel; EPERM for a write that would change one.
+ * the BARs, Interrupt Line, the MSI capability, PM's Control/Status and PCIe's
+ * Device Control and Link Control, 1 and 2, belong to the host; Vendor ID, Device
+ * ID, Header Type, Interrupt Pin, the capability pointer, the ID and next pointer
+ * of every capability, and PM's and PCIe's capability registers up to Device
+ * Control to the kernel. EPERM for a write that would change one.
  */
 struct barkeep_config {
 	__u32 size;
