@@ -5,11 +5,17 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { eventually } from "./harness.ts";
 
 const file = (address: string): string =>
   `/sys/kernel/debug/bench-${address}/hammer`;
+
+/** Whether `bench.ko` is bound to a device. */
+export function isHammered(address: string): boolean {
+  return existsSync(file(address));
+}
 
 /** Has so many threads access it; returns once those before have ended. */
 export async function hammer(address: string, threads: number): Promise<void> {

@@ -56,9 +56,10 @@ async function openPlugged(change: (plug: RawPlug) => void = () => {}) {
   const plug = rawPlug();
   change(plug);
   assert.equal(opened.call(ioctls.plug.number, plug.argument), 0);
-  const wait = struct(ioctls.wait);
-  set(wait, 8, 5_000_000_000n);
-  assert.equal(opened.call(ioctls.wait.number, wait), 0, "the first event");
+  await eventually(
+    () => opened.call(ioctls.wait.number, struct(ioctls.wait)) === 0,
+    "the first event",
+  );
   const domain = new DataView(plug.argument.buffer)
     .getUint32(plugFields.domain, true);
   return { ...opened, domain };
