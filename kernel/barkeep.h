@@ -390,6 +390,7 @@ long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
 int barkeep_dma_init(struct barkeep_device *dev, bool direct);
 void barkeep_dma_destroy(struct barkeep_device *dev);
 void barkeep_dma_attach(struct barkeep_device *dev, struct pci_dev *pdev);
+void barkeep_dma_detach(struct barkeep_device *dev, struct pci_dev *pdev);
 long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
 
 /*

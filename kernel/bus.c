@@ -108,23 +108,32 @@ static void bus_unhold(struct pci_dev *pdev)
 }
 
 /*
- * Also when root removes the function through sysfs and scans for it again. No
- * driver can be bound yet.
+ * A function is added too when root removes it through sysfs and scans for it
+ * again; no driver can be bound yet then.
  */
 static int bus_notify(struct notifier_block *block, unsigned long action, void *data)
 {
 	struct pci_dev *pdev = to_pci_dev(data);
 	struct barkeep_device *dev;
 
-	if (action != BUS_NOTIFY_ADD_DEVICE || pdev->bus->ops != &bus_ops)
+	if (pdev->bus->ops != &bus_ops)
 		return NOTIFY_DONE;
 	dev = barkeep_from_pci(pdev->bus);
-	barkeep_dma_attach(dev, pdev);
-	barkeep_irq_attach(dev, pdev);
-	/* Before user space hears of the function. */
-	if (dev->held)
-		bus_hold(pdev);
-	return NOTIFY_OK;
+	switch (action) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		barkeep_dma_attach(dev, pdev);
+		barkeep_irq_attach(dev, pdev);
+		/* Before user space hears of the function. */
+		if (dev->held)
+			bus_hold(pdev);
+		return NOTIFY_OK;
+	case BUS_NOTIFY_BIND_DRIVER:	/* the one before it may have failed to probe */
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		barkeep_dma_detach(dev, pdev);
+		return NOTIFY_OK;
+	default:
+		return NOTIFY_DONE;
+	}
 }
 
 static struct notifier_block bus_notifier = {

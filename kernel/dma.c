@@ -28,6 +28,9 @@
 #define DMA_MSI_FIRST	0xfee00000UL
 #define DMA_MSI_LAST	0xfeefffffUL
 
+/* Of those that a driver leaves behind. */
+#define DMA_LEAKS_LISTED	4
+
 static struct barkeep_dma_space *dma_space(struct device *device)
 {
 	return &barkeep_from_pci(to_pci_dev(device)->bus)->dma;
@@ -396,13 +399,25 @@ int barkeep_dma_init(struct barkeep_device *dev, bool direct)
 	return 0;
 }
 
+/* All mappings, which the device cannot reach any more on return. */
+static struct rb_root dma_take(struct barkeep_dma_space *space, bool ready)
+{
+	struct rb_root root;
+
+	write_lock_irq(&space->lock);
+	WRITE_ONCE(space->ready, ready);
+	root = space->mappings.rb_root;
+	space->mappings = RB_ROOT_CACHED;
+	write_unlock_irq(&space->lock);
+	return root;
+}
+
 /**
  * barkeep_dma_destroy() - forget all mappings
  * @dev: the device, whose driver is gone
  *
- * What the driver leaked is off limits to the device from here on. Calls of the
- * DMA API that come later still, by whoever holds the pci_dev, map nothing. Does
- * nothing if barkeep_dma_init() has not been through.
+ * Calls of the DMA API that come later still, by whoever holds the pci_dev, map
+ * nothing. Does nothing if barkeep_dma_init() has not been through.
  */
 void barkeep_dma_destroy(struct barkeep_device *dev)
 {
@@ -412,18 +427,56 @@ void barkeep_dma_destroy(struct barkeep_device *dev)
 
 	if (!READ_ONCE(space->ready))
 		return;
-
-	write_lock_irq(&space->lock);
-	WRITE_ONCE(space->ready, false);
-	root = space->mappings.rb_root;
-	space->mappings = RB_ROOT_CACHED;
-	write_unlock_irq(&space->lock);
-
+	root = dma_take(space, false);
 	rbtree_postorder_for_each_entry_safe(mapping, next, &root, range.rb)
 		kfree(mapping);
 	if (!space->direct) {
 		put_iova_domain(&space->iova);
 		iova_cache_put();
+	}
+}
+
+static void dma_list_leaks(struct pci_dev *pdev, const struct rb_root *root)
+{
+	struct barkeep_dma_mapping *mapping;
+	unsigned int count = 0;
+	struct rb_node *rb;
+	char list[128];
+	int length = 0;
+
+	for (rb = rb_first(root); rb; rb = rb_next(rb), count++) {
+		if (count >= DMA_LEAKS_LISTED)
+			continue;
+		mapping = rb_entry(rb, struct barkeep_dma_mapping, range.rb);
+		length += scnprintf(list + length, sizeof(list) - length, "%s%#lx (%lu bytes)",
+				    count ? ", " : "", mapping->range.start,
+				    mapping->range.last - mapping->range.start + 1);
+	}
+	dev_warn_ratelimited(&pdev->dev, "a driver has not unmapped %u DMA mappings: %s%s\n",
+			     count, list, count > DMA_LEAKS_LISTED ? ", ..." : "");
+}
+
+/**
+ * barkeep_dma_detach() - forget what a driver has leaked
+ * @dev: the device
+ * @pdev: its function, which has no driver now
+ *
+ * The memory may serve others soon, so it is off limits to the device from here
+ * on. Coherent memory that is freed later still is lost: dma_free() says why.
+ */
+void barkeep_dma_detach(struct barkeep_device *dev, struct pci_dev *pdev)
+{
+	struct barkeep_dma_space *space = &dev->dma;
+	struct barkeep_dma_mapping *mapping, *next;
+	struct rb_root root = dma_take(space, true);
+
+	if (RB_EMPTY_ROOT(&root))
+		return;
+	dma_list_leaks(pdev, &root);
+	rbtree_postorder_for_each_entry_safe(mapping, next, &root, range.rb) {
+		if (mapping->iova)
+			__free_iova(&space->iova, mapping->iova);
+		kfree(mapping);
 	}
 }
 
