@@ -221,8 +221,6 @@ export const edu: Model = {
   bars: [{ size: 1 << 20, width: 8 }],
   capabilities: [msi()],
   interruptPin: "A",
-  // An emulated CPU on a busy machine may not come to the model for a while.
-  timeout: 2000,
   driver: "edu",
   attach,
 };

@@ -64,7 +64,13 @@ export interface Counters {
  * where a loop has been left.
  */
 export interface Device extends AsyncIterable<Event>, AsyncDisposable {
-  /** Settles with the PCI address, as `0100:00:00.0`, once it is on the bus. */
+  /**
+   * Settles with the PCI address, as `0100:00:00.0`, once it is on the bus and
+   * its driver, if there is one, has probed it.
+   *
+   * @throws {PlugFailed} when the bus did not take the device.
+   * @throws {Unplugged} when it was unplugged before.
+   */
   readonly plugged: Promise<string>;
   /** Settles once it has left the bus. */
   readonly gone: Promise<void>;
@@ -99,6 +105,9 @@ export interface Device extends AsyncIterable<Event>, AsyncDisposable {
    */
   unplug(options?: { surprise?: boolean }): Promise<void>;
 }
+
+/** Milliseconds between looks at the kernel's state where no event comes. */
+const lookInterval = 20;
 
 let poller: Poller | undefined;
 
@@ -149,6 +158,7 @@ class PortDevice implements Device {
   readonly #spec: DeviceSpec;
   readonly #poller: Poller;
   #consumer: ServeLoop | EventStream | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
 
   constructor(port: Port, spec: DeviceSpec) {
     this.#port = port;
@@ -164,7 +174,17 @@ class PortDevice implements Device {
   }
 
   get plugged(): Promise<string> {
+    this.#watchBus();
     return this.#port.onBus.promise;
+  }
+
+  /** Without a consumer nobody sees the event. */
+  #watchBus(): void {
+    if (this.#consumer || this.#watch || this.#port.closed) return;
+    const watch = setInterval(() => this.#port.look(), lookInterval);
+    const stop = (): void => clearInterval(watch);
+    this.#port.onBus.promise.then(stop, stop);
+    this.#watch = watch;
   }
 
   get gone(): Promise<void> {

@@ -259,7 +259,7 @@ export class IrqRefused extends BarkeepError {
   }
 }
 
-/** A completion that nobody waits for any more, or a second one. */
+/** A second completion of one read. */
 export class CompletionRefused extends BarkeepError {
   /**
    * Makes one.

@@ -25,13 +25,15 @@ export interface ReadEvent extends Access {
   /** Bytes of the access. */
   readonly width: 1 | 2 | 4;
   /**
-   * Gives the driver its value; the bytes above `width` are ignored.
+   * Gives the driver its value.
    *
-   * @throws {CompletionRefused} when it was completed before, or the driver
-   * waits no more.
-   * @throws {RangeError} when the value is no whole number of 32 bits.
+   * @param value -2^31 to 2^32-1; the bytes above `width` are ignored.
+   * @returns whether the driver got it. `false`: it waits no more, because the
+   * read timed out, which is a `fault` event too, or the device is gone.
+   * @throws {CompletionRefused} when it was completed before.
+   * @throws {RangeError} when the value is out of that range, or not whole.
    */
-  complete(value: number): void;
+  complete(value: number): boolean;
 }
 
 /** The driver reads 8 bytes of a BAR that declares `width: 8`. */
@@ -43,10 +45,12 @@ export interface Read64Event extends Access {
   /**
    * Gives the driver its value.
    *
-   * @throws {CompletionRefused} when it was completed before, or the driver
-   * waits no more.
+   * @param value The lower 64 bits of it count.
+   * @returns whether the driver got it, as {@link ReadEvent.complete}.
+   * @throws {CompletionRefused} when it was completed before.
+   * @throws {RangeError} when the value is no bigint.
    */
-  complete(value: bigint): void;
+  complete(value: bigint): boolean;
 }
 
 /** The driver wrote. */

@@ -49,21 +49,18 @@ export class DirectRead implements PendingRead, ReadEvent {
     return this.#completed;
   }
 
-  complete(value: number): void {
+  complete(value: number): boolean {
     if ((value | 0) !== value && (value >>> 0) !== value) {
       throw new RangeError(wrongValue(value, this.width));
     }
-    const port = this.#port;
-    const late = this.#completed || port.closed ||
-      !port.ring.waits(this.#slot, this.#ticket);
-    if (late) {
-      const again = this.#completed;
-      this.#completed = true;
-      throw new CompletionRefused(refusal(this, again));
-    }
+    if (this.#completed) throw again(this);
     this.#completed = true;
+    const port = this.#port;
+    const waits = !port.closed && port.ring.waits(this.#slot, this.#ticket);
+    if (!waits) return false;
     port.ring.complete(this.#slot, this.#ticket, value, 0);
     if (port.ring.owesWake()) port.wake();
+    return true;
   }
 
   refuse(): void {
@@ -114,21 +111,19 @@ export class PieceRead implements PendingRead {
     this.#put(-1n);
   }
 
-  #complete(value: number | bigint): void {
+  #complete(value: number | bigint): boolean {
     const { width } = this.#piece;
     const valid = typeof value === "bigint"
       ? width === 8
       : width < 8 && ((value | 0) === value || (value >>> 0) === value);
     if (!valid) throw new RangeError(wrongValue(value, width));
-    const { slot, ticket } = this.#access;
-    const again = this.completed;
+    if (this.completed) throw again(this.event);
     this.completed = true;
-    if (
-      again || this.#port.closed || !this.#port.ring.waits(slot, ticket)
-    ) {
-      throw new CompletionRefused(refusal(this.event, again));
-    }
+    const port = this.#port;
+    const { slot, ticket } = this.#access;
+    if (port.closed || !port.ring.waits(slot, ticket)) return false;
     this.#put(BigInt(value));
+    return true;
   }
 
   #put(value: bigint): void {
@@ -142,17 +137,18 @@ export class PieceRead implements PendingRead {
 }
 
 function wrongValue(value: unknown, width: number): string {
-  const wanted = width === 8 ? "a bigint" : "a whole number of 32 bits";
+  const wanted = width === 8
+    ? "a bigint"
+    : "-2^31 to 2^32-1 (`x >>> 0` makes one)";
   return `a ${width}-byte read completes with ${wanted}, not ${String(value)}`;
 }
 
-function refusal(
+function again(
   { width, bar, offset }: ReadEvent | Read64Event,
-  again: boolean,
-): string {
-  const where = `${width} bytes of BAR ${bar} at ${hex(offset)}`;
-  return again
-    ? `it was completed before (${where}). Complete each read once`
-    : `the driver does not wait for it any more (${where}): it timed out, or the ` +
-      "device is gone. Answer sooner, or raise the device's timeout";
+): CompletionRefused {
+  return new CompletionRefused(
+    `it was completed before (${width} bytes of BAR ${bar} at ${
+      hex(offset)
+    }). Complete each read once`,
+  );
 }

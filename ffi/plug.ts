@@ -2,7 +2,7 @@
 
 import { abi } from "./abi.ts";
 import { composeConfigSpace, type ConfigSpace } from "./config_space.ts";
-import type { BarSpec, DeviceSpec } from "./spec.ts";
+import { type BarSpec, defaultTimeout, type DeviceSpec } from "./spec.ts";
 
 /** The arguments of BARKEEP_PLUG, laid out as the UAPI header has them. */
 export interface Plug {
@@ -53,7 +53,7 @@ export function layOutPlug(spec: DeviceSpec): Plug {
       spec.dma === "direct" ? abi.PLUG_DMA_DIRECT : 0,
       all.length,
       spec.ring ?? 1024,
-      Math.round((spec.timeout ?? 50) * 1000),
+      Math.round((spec.timeout ?? defaultTimeout) * 1000),
       spec.domain ?? abi.ANY,
     ),
     bars: new Uint8Array(bars.buffer),

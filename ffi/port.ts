@@ -13,7 +13,9 @@ import {
 import { layOutPlug } from "./plug.ts";
 import { Ring } from "./ring.ts";
 import { loadRuntime, type Runtime, systemError } from "./runtime.ts";
-import { type DeviceSpec, widths } from "./spec.ts";
+import { defaultTimeout, type DeviceSpec, widths } from "./spec.ts";
+
+const msiId = 0x05;
 
 /** The device node. */
 export const devicePath = "/dev/barkeep";
@@ -35,6 +37,10 @@ export class Port {
   readonly widths: readonly Widths[];
   /** Milliseconds to spin before sleeping. */
   readonly spin: number;
+  /** Milliseconds that a read waits for its completion. */
+  readonly timeout: number;
+  /** Whether there is an MSI capability. */
+  readonly hasMsi: boolean;
   /** Reads that the body of a `for await` left without a completion. */
   uncompleted = 0;
   /** Has whoever consumes the events, if he sleeps, look out for some. */
@@ -72,6 +78,10 @@ export class Port {
       (_, bar) => widths(spec.bars?.[bar]?.width),
     );
     this.spin = spec.spin ?? 5;
+    this.timeout = spec.timeout ?? defaultTimeout;
+    this.hasMsi = (spec.capabilities ?? []).some(({ bytes }) =>
+      bytes[0] === msiId
+    );
     this.#mappings = file.mappings;
     this.onBus.promise.catch(() => {}); // whoever asks for it gets it too
   }
@@ -142,20 +152,31 @@ export class Port {
     this.onBus.resolve(this.address());
   }
 
+  /** Settles {@link onBus} by the kernel's word, for whom no event comes. */
+  look(): void {
+    const state = this.status(abi["status.state"]);
+    if (this.closed || state < abi.STATE_PLUGGED) return;
+    if (state < abi.STATE_GONE) return this.plugged();
+    this.onBus.reject(this.#busFailure() ?? gone());
+  }
+
+  #busFailure(): PlugFailed | undefined {
+    const error = this.#status.getInt32(abi["status.error"], true);
+    if (error < 0) return new PlugFailed(-error, busReason(-error));
+    return undefined;
+  }
+
   /** The device is off the bus: nothing of the kernel's is left. */
   unplugged(): void {
     if (this.closed) return;
-    const error = this.#status.getInt32(abi["status.error"], true);
-    if (error < 0) this.failure = new PlugFailed(-error, busReason(-error));
+    this.failure = this.#busFailure();
     this.#readCounters();
     this.closed = true;
     for (const { address, bytes } of this.#mappings) {
       this.runtime.calls.barkeep_retire(address, bytes);
     }
     this.runtime.calls.barkeep_close(this.device);
-    this.onBus.reject(
-      this.failure ?? new Unplugged("wait for the device to be plugged"),
-    );
+    this.onBus.reject(this.failure ?? gone());
     this.offBus.resolve();
   }
 
@@ -176,6 +197,10 @@ export class Port {
     this.#counters.undecodable = read(abi["status.undecodable"]);
     this.#counters.refusedDma = read(abi["status.refused_dma"]);
   }
+}
+
+function gone(): Unplugged {
+  return new Unplugged("wait for the device to be plugged");
 }
 
 /** An open `/dev/barkeep`. */

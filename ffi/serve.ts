@@ -209,7 +209,7 @@ async function runInVm(options: Options): Promise<number> {
  * For the VM, whose CPUs may be off the host's for many milliseconds at a time,
  * so that what takes microseconds elsewhere does not.
  */
-const patience = { timeout: 2000, spin: 50 } as const;
+const patience = { spin: 50 } as const;
 
 async function serveHere(
   model: Model,

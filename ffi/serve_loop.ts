@@ -12,6 +12,9 @@ import type { Ring } from "./ring.ts";
 /** Events that one poll handles at most, so that other devices get theirs. */
 const budget = 16;
 
+/** Milliseconds between looks at a read that should have timed out. */
+const recheck = 5;
+
 /** How an access of some BAR and width reaches its handler. */
 const route = { split: 0, number: 1, bigint: 2 } as const;
 
@@ -46,6 +49,8 @@ export class ServeLoop implements Consumer {
   readonly #alignment = new Uint8Array(abi.BARS);
   #failure: ModelFailed | undefined;
   #blocked = false;
+  /** Counts the promises waited for; a late one knows by it that it is. */
+  #turn = 0;
   readonly #finish: () => void;
   /** Settles when the device is off the bus; rejects if the model failed. */
   readonly done: Promise<void>;
@@ -130,7 +135,7 @@ export class ServeLoop implements Consumer {
         if (ring.owesWake()) this.#port.wake();
       } while (--left > 0 && ring.ready());
     } catch (error) {
-      this.#fail(error);
+      this.#failAtHead(error);
       this.#next();
     }
     return progress.worked;
@@ -157,11 +162,13 @@ export class ServeLoop implements Consumer {
   }
 
   #readPieces(access: SplitAccess, from: number): Promise<void> | undefined {
+    const turn = this.#turn;
     for (let index = from; index < access.pieces.length; index++) {
       const piece = access.pieces[index]!;
       const value = this.#readPiece(piece, access.bar);
       if (value instanceof Promise) {
         return value.then((value) => {
+          if (turn !== this.#turn) return;
           access.put(piece, checked(value, piece.width));
           return this.#readPieces(access, index + 1);
         });
@@ -209,23 +216,45 @@ export class ServeLoop implements Consumer {
   async #readLater(value: Awaitable<number>): Promise<void> {
     const slot = this.ring.slot();
     const ticket = this.ring.ticket();
+    const turn = this.#turn;
     const word = checked(await value, 4);
+    if (turn !== this.#turn) return;
     this.ring.complete(slot, ticket, Number(word), 0);
   }
 
-  /** Takes no event until a handler's promise has settled. */
+  /**
+   * Takes no event until a handler's promise has settled, or the kernel no
+   * longer waits for the read that it is to answer.
+   */
   #block(pending: Promise<void>): void {
     this.#blocked = true;
-    const settled = (): void => {
+    const { ring } = this;
+    const shape = ring.shape();
+    const offset = ring.offset();
+    const turn = this.#turn;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const goOn = (): void => {
+      clearTimeout(timer);
+      if (turn !== this.#turn) return;
+      this.#turn++;
       this.#blocked = false;
       if (this.#port.closed) return;
       this.#next();
       this.#poller.add(this);
     };
-    pending.then(settled, (error: unknown) => {
-      this.#fail(error);
-      settled();
+    pending.then(goOn, (error: unknown) => {
+      if (turn === this.#turn) this.#failAtHead(error);
+      else this.#fail(error, `${describeAccess(shape, offset)} (timed out)`);
+      goOn();
     });
+    if ((shape & 0xffff) !== abi.EVENT_READ) return;
+    const slot = ring.slot();
+    const ticket = ring.ticket();
+    const look = (): void => {
+      if (this.#port.closed || !ring.waits(slot, ticket)) goOn();
+      else timer = setTimeout(look, recheck);
+    };
+    timer = setTimeout(look, this.#port.timeout + 1);
   }
 
   #next(): void {
@@ -233,19 +262,20 @@ export class ServeLoop implements Consumer {
     if (this.ring.owesWake()) this.#port.wake();
   }
 
-  /** A model that failed is a card pulled from its slot. */
-  #fail(error: unknown): void {
+  /** The handler of the event at the head failed. */
+  #failAtHead(error: unknown): void {
     if (this.#port.closed) return;
     const ring = this.ring;
-    this.#failure ??= new ModelFailed(
-      `the model failed in its handler of ${describe(ring)}: ${
-        error instanceof Error ? error.message : String(error)
-      }`,
-      { cause: error },
-    );
+    this.#fail(error, describe(ring));
     if ((ring.shape() & 0xffff) === abi.EVENT_READ) {
       ring.refuse(ring.slot(), ring.ticket());
     }
+  }
+
+  /** A model that failed is a card pulled from its slot. */
+  #fail(error: unknown, where: string): void {
+    if (this.#port.closed) return;
+    this.#failure ??= failure(error, where);
     this.#handlers = {};
     this.#read = absent;
     this.#write = ignore;
@@ -259,10 +289,7 @@ export class ServeLoop implements Consumer {
     try {
       if (event?.kind === "unplugged") this.#handlers.unplugged?.(event);
     } catch (error) {
-      this.#failure ??= new ModelFailed(
-        `the model failed in its handler of unplugged: ${error}`,
-        { cause: error },
-      );
+      this.#failure ??= failure(error, "unplugged");
     }
     this.#finish();
     return progress.away;
@@ -281,11 +308,24 @@ function checked(value: unknown, width: number): number | bigint {
       ? BigInt.asUintN(64, value as bigint)
       : BigInt.asUintN(32, BigInt(value as number));
   }
-  const wanted = width === 8 ? "a bigint" : "a whole number of 32 bits";
+  const wanted = width === 8
+    ? "a bigint, or the promise of one"
+    : "-2^31 to 2^32-1 (`x >>> 0` makes one), or the promise of it";
   const found = value === undefined
     ? "nothing"
     : `${String(value)} (${typeof value})`;
-  throw new TypeError(`it returned ${found}, not ${wanted}`);
+  throw new WrongValue(`it returned ${found}; return ${wanted}`);
+}
+
+/** What a handler returned cannot be read; its own stack tells nobody more. */
+class WrongValue extends TypeError {}
+
+function failure(error: unknown, where: string): ModelFailed {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ModelFailed(
+    `the model failed in its handler of ${where}: ${reason}`,
+    error instanceof WrongValue ? undefined : { cause: error },
+  );
 }
 
 function promiseOf(value: unknown): Promise<void> | undefined {
@@ -298,8 +338,12 @@ function describe(ring: Ring): string {
   if (kind !== abi.EVENT_READ && kind !== abi.EVENT_WRITE) {
     return decodeNotice(ring)?.kind ?? `event ${kind}`;
   }
-  return `a ${shape >>> 24}-byte ${
-    kind === abi.EVENT_READ ? "read" : "write"
-  }` +
-    ` of BAR ${shape >>> 16 & 0xff} at ${hex(ring.offset())}`;
+  return describeAccess(shape, ring.offset());
+}
+
+function describeAccess(shape: number, offset: number): string {
+  const kind = (shape & 0xffff) === abi.EVENT_READ ? "read" : "write";
+  return `a ${shape >>> 24}-byte ${kind} of BAR ${shape >>> 16 & 0xff} at ${
+    hex(offset)
+  }`;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import process from "node:process";
 import { abi, pageSize } from "./abi.ts";
 import type { Capability } from "./capabilities.ts";
 import { BadSpec, hex } from "./errors.ts";
@@ -87,13 +88,20 @@ export interface DeviceSpec {
   readonly dma?: "iommu" | "direct";
   /** PCI domain (default: the lowest free one from 0x0100). */
   readonly domain?: number;
-  /** Milliseconds that a read waits for its completion (default 50). */
+  /**
+   * Milliseconds that a read waits for its completion; then it is all-ones, and
+   * a `fault` event. Default 50; 2000 in a throw-away VM whose CPU is emulated,
+   * which may not come to the model for a while.
+   */
   readonly timeout?: number;
   /** Events that the ring holds: a power of two, 256 to 65536 (default 1024). */
   readonly ring?: number;
   /** Milliseconds without events before the model sleeps (default 5). */
   readonly spin?: number;
 }
+
+/** {@link DeviceSpec.timeout} where a specification has none. */
+export const defaultTimeout = process.env.BARKEEP_EMULATED === "1" ? 2000 : 50;
 
 const specKeys: Record<keyof DeviceSpec, true> = {
   id: true,
@@ -141,8 +149,8 @@ export function checkSpec(
   checkId(spec.id, say);
   checkBars(spec.bars ?? [], say);
   mistakes.push(...capabilityMistakes(spec.capabilities ?? []));
-  const { interruptPin, dma, domain, timeout = 50, ring = 1024, spin = 5 } =
-    spec;
+  const { interruptPin, dma, domain, ring = 1024, spin = 5 } = spec;
+  const { timeout = defaultTimeout } = spec;
   if (interruptPin !== undefined && !/^[ABCD]$/.test(interruptPin)) {
     say(`interruptPin is "${interruptPin}": use "A", "B", "C" or "D"`);
   }

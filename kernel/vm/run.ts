@@ -104,7 +104,12 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   };
   const job = {
     command: shell ? [process.env.SHELL ?? "/bin/sh"] : options.command ?? [],
-    env: guestEnvironment(options, modules),
+    env: {
+      ...guestEnvironment(modules),
+      // For models, whose answers take longer then.
+      ...(machine.accelerator === "tcg" ? { BARKEEP_EMULATED: "1" } : {}),
+      ...options.env,
+    },
     cwd: options.cwd ?? process.cwd(),
     module: barkeep && existsSync(barkeep) ? barkeep : undefined,
     input: takesInput,
@@ -136,7 +141,6 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
 }
 
 function guestEnvironment(
-  options: VmOptions,
   modules: string | undefined,
 ): Record<string, string> {
   const env: Record<string, string> = {
@@ -152,7 +156,7 @@ function guestEnvironment(
   // The runtime that runs us is often npx's, and not on anyone's PATH.
   env.PATH = `${dirname(process.execPath)}:${env.PATH}:/usr/sbin:/sbin`;
   if (modules) env.BARKEEP_MODULES = modules;
-  return { ...env, ...options.env };
+  return env;
 }
 
 /** The state of one run: what was heard so far, and who wants it to end. */
