@@ -386,11 +386,17 @@ void barkeep_irq_reset(struct barkeep_device *dev);
 void barkeep_irq_update(struct barkeep_device *dev);
 long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
 
-/* dma.c: what the driver mapped; dma_copy.c: copies to and from it */
+/*
+ * dma.c: what the driver mapped; dma_copy.c: copies to and from it; dma_move.c: how
+ * bytes are moved
+ */
 int barkeep_dma_init(struct barkeep_device *dev, bool direct);
 void barkeep_dma_destroy(struct barkeep_device *dev);
 void barkeep_dma_attach(struct barkeep_device *dev, struct pci_dev *pdev);
 void barkeep_dma_detach(struct barkeep_device *dev, struct pci_dev *pdev);
+int barkeep_dma_store(void *memory, const void *line, unsigned int bytes);
+int barkeep_dma_load(void *line, const void *memory, unsigned int bytes);
+unsigned long barkeep_dma_bulk(void *memory, void __user *user, unsigned long bytes, bool write);
 long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
 
 /*

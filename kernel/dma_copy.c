@@ -10,10 +10,6 @@
  * faults disabled; what was not present is faulted in between two pieces. Unmap
  * waits for one piece at most. Copies share the lock: queues served by several
  * threads do not wait for each other, and one lock for all mappings is enough.
- *
- * The checked copy_*_user() are of no use for the driver's memory: hardened
- * usercopy calls it a bug if a slab object without a whitelist is copied, and
- * drivers map such objects.
  */
 #include <linux/dma-direction.h>
 #include <linux/pagemap.h>
@@ -31,9 +27,6 @@
  * the rest. Longer copies promise that for their last line only.
  */
 #define DMA_LINE	64
-
-/* Of the copying loop. */
-#define DMA_BLOCK	32
 
 /* Mappings looked at with interrupts off. */
 #define DMA_WALK	64
@@ -186,38 +179,6 @@ static int dma_check(struct dma_transfer *transfer)
 	return ret;
 }
 
-static unsigned int dma_unit(const void *memory, unsigned int bytes)
-{
-	unsigned int unit = 8;
-
-	while (unit > bytes || !IS_ALIGNED((unsigned long)memory, unit))
-		unit /= 2;
-	return unit;
-}
-
-/* Both are aligned alike. */
-static void dma_move(void *to, const void *from, unsigned int bytes)
-{
-	unsigned int unit;
-
-	for (; bytes; bytes -= unit, to += unit, from += unit) {
-		unit = dma_unit(to, bytes);
-		switch (unit) {
-		case 8:
-			WRITE_ONCE(*(u64 *)to, READ_ONCE(*(const u64 *)from));
-			break;
-		case 4:
-			WRITE_ONCE(*(u32 *)to, READ_ONCE(*(const u32 *)from));
-			break;
-		case 2:
-			WRITE_ONCE(*(u16 *)to, READ_ONCE(*(const u16 *)from));
-			break;
-		default:
-			WRITE_ONCE(*(u8 *)to, READ_ONCE(*(const u8 *)from));
-		}
-	}
-}
-
 /* At most a line; returns bytes copied. */
 static int dma_copy_line(struct dma_transfer *transfer)
 {
@@ -237,9 +198,9 @@ static int dma_copy_line(struct dma_transfer *transfer)
 	ret = dma_next(transfer, wanted, &memory, &bytes);
 	if (!ret) {
 		if (transfer->write)
-			dma_move(memory, line, bytes);
+			ret = barkeep_dma_store(memory, line, bytes);
 		else
-			dma_move(line, memory, bytes);
+			ret = barkeep_dma_load(line, memory, bytes);
 	}
 	read_unlock_irq(&space->lock);
 
@@ -248,67 +209,6 @@ static int dma_copy_line(struct dma_transfer *transfer)
 	if (!transfer->write && copy_to_user(transfer->buffer, line, bytes))
 		return -EFAULT;
 	return bytes;
-}
-
-/*
- * Where there are no fast strings, memcpy() is such a loop too, and the string
- * instruction that raw_copy_*_user() take instead is slower, in an emulator by
- * half. Either side may fault. Returns the blocks not copied whole.
- */
-static unsigned long dma_copy_blocks(void *to, const void *from, unsigned long blocks)
-{
-	unsigned long a, b;
-
-	__uaccess_begin();
-	asm volatile("1:	movq	(%[from]), %[a]\n"
-		     "2:	movq	8(%[from]), %[b]\n"
-		     "3:	movq	%[a], (%[to])\n"
-		     "4:	movq	%[b], 8(%[to])\n"
-		     "5:	movq	16(%[from]), %[a]\n"
-		     "6:	movq	24(%[from]), %[b]\n"
-		     "7:	movq	%[a], 16(%[to])\n"
-		     "8:	movq	%[b], 24(%[to])\n"
-		     "	addq	%[block], %[from]\n"
-		     "	addq	%[block], %[to]\n"
-		     "	decq	%[blocks]\n"
-		     "	jnz	1b\n"
-		     "9:\n"
-		     _ASM_EXTABLE_UA(1b, 9b)
-		     _ASM_EXTABLE_UA(2b, 9b)
-		     _ASM_EXTABLE_UA(3b, 9b)
-		     _ASM_EXTABLE_UA(4b, 9b)
-		     _ASM_EXTABLE_UA(5b, 9b)
-		     _ASM_EXTABLE_UA(6b, 9b)
-		     _ASM_EXTABLE_UA(7b, 9b)
-		     _ASM_EXTABLE_UA(8b, 9b)
-		     : [to] "+r" (to), [from] "+r" (from), [blocks] "+r" (blocks),
-		       [a] "=&r" (a), [b] "=&r" (b)
-		     : [block] "i" (DMA_BLOCK)
-		     : "memory", "cc");
-	__uaccess_end();
-	return blocks;
-}
-
-/* Returns the bytes not copied. Faults disabled. */
-static unsigned long dma_copy_bytes(struct dma_transfer *transfer, void *memory,
-				    unsigned long bytes)
-{
-	unsigned long blocks = bytes / DMA_BLOCK, missed, copied = 0;
-	void *buffer = (__force void *)transfer->buffer;
-
-	if (blocks && !cpu_feature_enabled(X86_FEATURE_ERMS)) {
-		if (transfer->write)
-			missed = dma_copy_blocks(memory, buffer, blocks);
-		else
-			missed = dma_copy_blocks(buffer, memory, blocks);
-		copied = (blocks - missed) * DMA_BLOCK;
-		if (missed)
-			return bytes - copied;
-	}
-	if (transfer->write)
-		return raw_copy_from_user(memory + copied, transfer->buffer + copied,
-					  bytes - copied);
-	return raw_copy_to_user(transfer->buffer + copied, memory + copied, bytes - copied);
 }
 
 /* More than a line; returns bytes copied, 0 if the model's memory had to be faulted in. */
@@ -339,11 +239,11 @@ static int dma_copy_piece(struct dma_transfer *transfer)
 			tail = 0;
 		bulk = min(bulk, bytes);
 		pagefault_disable();
-		missed = dma_copy_bytes(transfer, memory, bulk);
+		missed = barkeep_dma_bulk(memory, transfer->buffer, bulk, transfer->write);
 		pagefault_enable();
 		if (missed)
 			tail = 0;
-		dma_move(memory + bulk, last, tail);
+		ret = barkeep_dma_store(memory + bulk, last, tail);
 	}
 	read_unlock_irq(&space->lock);
 
