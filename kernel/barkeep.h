@@ -209,6 +209,7 @@ struct barkeep_dma_mapping {
  * @iova: where addresses come from, unless @direct
  * @direct: bus addresses are physical addresses
  * @ready: barkeep_dma_init() has been through
+ * @pieces: of copies, that move bytes now
  * @last_address: start of the mapping removed last
  * @last_length: its length
  */
@@ -218,6 +219,7 @@ struct barkeep_dma_space {
 	struct iova_domain iova;
 	bool direct;
 	bool ready;
+	atomic_t pieces;
 	u64 last_address;
 	u64 last_length;
 };
@@ -394,6 +396,7 @@ int barkeep_dma_init(struct barkeep_device *dev, bool direct);
 void barkeep_dma_destroy(struct barkeep_device *dev);
 void barkeep_dma_attach(struct barkeep_device *dev, struct pci_dev *pdev);
 void barkeep_dma_detach(struct barkeep_device *dev, struct pci_dev *pdev);
+void barkeep_dma_settle(struct barkeep_device *dev);
 int barkeep_dma_store(void *memory, const void *line, unsigned int bytes);
 int barkeep_dma_load(void *line, const void *memory, unsigned int bytes);
 unsigned long barkeep_dma_bulk(void *memory, void __user *user, unsigned long bytes, bool write);

@@ -485,13 +485,19 @@ void barkeep_config_write(struct barkeep_device *dev, unsigned int offset, unsig
 			  u32 value)
 {
 	unsigned long flags;
+	bool mastered;
 
 	if (!config_access_valid(offset, width))
 		return;
 	raw_spin_lock_irqsave(&dev->config.lock, flags);
+	mastered = dev->config.mastering;
 	if (!dev->config.dead)
 		config_write(dev, offset, width, value);
+	mastered &= !dev->config.mastering;
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
+	/* Once the write has completed, the device touches no memory. */
+	if (mastered)
+		barkeep_dma_settle(dev);
 }
 
 u64 barkeep_config_bar(struct barkeep_device *dev, unsigned int number)

@@ -10,6 +10,10 @@
  * faults disabled; what was not present is faulted in between two pieces. Unmap
  * waits for one piece at most. Copies share the lock: queues served by several
  * threads do not wait for each other, and one lock for all mappings is enough.
+ *
+ * Turning bus mastering off has no copy go on that it has not stopped, without
+ * that lock, which config space must not wait for: barkeep_dma_settle() waits
+ * for the pieces that had begun.
  */
 #include <linux/dma-direction.h>
 #include <linux/pagemap.h>
@@ -98,6 +102,16 @@ static int dma_refuse(struct dma_transfer *transfer, u64 address, enum barkeep_d
 	return -EACCES;
 }
 
+/* Whether it may reach anything. With space->lock held. */
+static int dma_permitted(struct dma_transfer *transfer, u64 address)
+{
+	if (READ_ONCE(transfer->dev->dead))
+		return -ENODEV;
+	if (!READ_ONCE(transfer->dev->config.mastering))
+		return dma_refuse(transfer, address, BARKEEP_DMA_NO_MASTER);
+	return 0;
+}
+
 /*
  * What the device can reach at @address, and how far it goes on from there; or
  * -EACCES, told in the transfer's argument, or -ENODEV. @first is where the
@@ -109,14 +123,12 @@ static int dma_reach(struct dma_transfer *transfer, u64 address, u64 first, void
 	enum dma_data_direction forbidden = transfer->write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
 	enum barkeep_dma_reason reason = BARKEEP_DMA_UNMAPPED;
 	struct barkeep_dma_space *space = &transfer->dev->dma;
+	int ret = dma_permitted(transfer, address);
 	struct barkeep_dma_mapping *mapping;
 	struct interval_tree_node *node;
 
-	if (READ_ONCE(transfer->dev->dead))
-		return -ENODEV;
-	if (!READ_ONCE(transfer->dev->config.mastering))
-		return dma_refuse(transfer, address, BARKEEP_DMA_NO_MASTER);
-
+	if (ret)
+		return ret;
 	for (node = interval_tree_iter_first(&space->mappings, address, address); node;
 	     node = interval_tree_iter_next(node, address, address)) {
 		mapping = container_of(node, struct barkeep_dma_mapping, range);
@@ -136,6 +148,13 @@ static int dma_reach(struct dma_transfer *transfer, u64 address, u64 first, void
 	return dma_refuse(transfer, address, reason);
 }
 
+static void dma_end(struct barkeep_dma_space *space)
+{
+	/* The bytes first: pairs with the acquire in barkeep_dma_settle(). */
+	smp_mb__before_atomic();
+	atomic_dec(&space->pieces);
+}
+
 /*
  * The next piece. If there is more to a segment than its first mapping,
  * dma_check() must have seen all of it before any is copied: -EAGAIN. With
@@ -152,6 +171,39 @@ static int dma_next(struct dma_transfer *transfer, u64 wanted, void **memory, u6
 	transfer->checked = true;
 	*bytes = min(*bytes, wanted);
 	return 0;
+}
+
+/* The same, and the piece counts until dma_end(). With space->lock held until then. */
+static int dma_begin(struct dma_transfer *transfer, u64 wanted, void **memory, u64 *bytes)
+{
+	struct barkeep_dma_space *space = &transfer->dev->dma;
+	int ret = dma_permitted(transfer, transfer->address);
+
+	/* Not one that is refused at once, or who waits may wait for ever. */
+	if (ret)
+		return ret;
+	atomic_inc(&space->pieces);
+	/* Pairs with that in barkeep_dma_settle(). */
+	smp_mb__after_atomic();
+	ret = dma_next(transfer, wanted, memory, bytes);
+	if (ret)
+		dma_end(space);
+	return ret;
+}
+
+/**
+ * barkeep_dma_settle() - wait for copies after bus mastering was turned off
+ * @dev: the device
+ *
+ * Any context but NMI, none of the locks of DMA held. Takes as long as one piece
+ * at most: those that come later see that bus mastering is off.
+ */
+void barkeep_dma_settle(struct barkeep_device *dev)
+{
+	/* Pairs with that in dma_begin(): either it sees our bit, or we its piece. */
+	smp_mb();
+	while (atomic_read_acquire(&dev->dma.pieces))
+		cpu_relax();
 }
 
 static int dma_check(struct dma_transfer *transfer)
@@ -195,12 +247,13 @@ static int dma_copy_line(struct dma_transfer *transfer)
 		return dma_check(transfer) ?: -EFAULT;
 
 	read_lock_irq(&space->lock);
-	ret = dma_next(transfer, wanted, &memory, &bytes);
+	ret = dma_begin(transfer, wanted, &memory, &bytes);
 	if (!ret) {
 		if (transfer->write)
 			ret = barkeep_dma_store(memory, line, bytes);
 		else
 			ret = barkeep_dma_load(line, memory, bytes);
+		dma_end(space);
 	}
 	read_unlock_irq(&space->lock);
 
@@ -233,7 +286,7 @@ static int dma_copy_piece(struct dma_transfer *transfer)
 		return dma_check(transfer) ?: -EFAULT;
 
 	read_lock_irq(&space->lock);
-	ret = dma_next(transfer, bulk + tail, &memory, &bytes);
+	ret = dma_begin(transfer, bulk + tail, &memory, &bytes);
 	if (!ret) {
 		if (bytes < bulk + tail)
 			tail = 0;
@@ -244,6 +297,7 @@ static int dma_copy_piece(struct dma_transfer *transfer)
 		if (missed)
 			tail = 0;
 		ret = barkeep_dma_store(memory + bulk, last, tail);
+		dma_end(space);
 	}
 	read_unlock_irq(&space->lock);
 
