@@ -121,6 +121,8 @@ static struct barkeep_dma_mapping *dma_match(struct barkeep_dma_space *space,
 			best = mapping;
 			best_score = score;
 		}
+		if (score == 3)
+			break;
 	}
 	return best;
 }

@@ -225,6 +225,8 @@ static int dma_check(struct dma_transfer *transfer)
 			left -= bytes;
 		}
 		read_unlock_irq(&space->lock);
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	transfer->checked = true;
