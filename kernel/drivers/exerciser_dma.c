@@ -51,6 +51,12 @@ static int exerciser_keep(struct exerciser *exerciser, struct exerciser_buffer b
 	return 0;
 }
 
+/* What the DMA API and the allocators would take for a bug of the caller's. */
+static bool exerciser_can_map(u64 direction, u64 bytes)
+{
+	return direction <= DMA_FROM_DEVICE && bytes && bytes <= KMALLOC_MAX_SIZE;
+}
+
 int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer)
 {
 	struct exerciser_buffer buffer = {
@@ -60,7 +66,9 @@ int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answe
 	struct device *device = &exerciser->pdev->dev;
 	int ret;
 
-	buffer.memory = kzalloc(buffer.bytes, GFP_KERNEL);
+	if (!exerciser_can_map(arguments[0], arguments[1]))
+		return -EINVAL;
+	buffer.memory = kzalloc(buffer.bytes, GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer.memory)
 		return -ENOMEM;
 	buffer.address = dma_map_single(device, buffer.memory, buffer.bytes, buffer.direction);
@@ -81,7 +89,10 @@ int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *ans
 	struct device *device = &exerciser->pdev->dev;
 	int ret;
 
-	buffer.memory = dma_alloc_coherent(device, buffer.bytes, &buffer.address, GFP_KERNEL);
+	if (!exerciser_can_map(DMA_BIDIRECTIONAL, arguments[0]))
+		return -EINVAL;
+	buffer.memory = dma_alloc_coherent(device, buffer.bytes, &buffer.address,
+					   GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer.memory)
 		return -ENOMEM;
 	ret = exerciser_keep(exerciser, buffer, answer);
