@@ -206,13 +206,14 @@ static void exerciser_remove(struct pci_dev *pdev)
 
 	/* Waits for a command in progress. */
 	debugfs_remove(exerciser->file);
+	/* The device touches no memory from here on. */
+	pci_clear_master(pdev);
 	exerciser_free_vectors(exerciser);
 	exerciser_free_buffers(exerciser);
 	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
 		if (exerciser->bars[n])
 			pci_iounmap(pdev, exerciser->bars[n]);
 	}
-	pci_clear_master(pdev);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);
 	kfree(exerciser);
