@@ -236,7 +236,12 @@ void barkeep_irq_reset(struct barkeep_device *dev)
 	irq_set_line(dev, false);
 }
 
-/* A driver has requested it: from here on there is a handler. */
+/*
+ * A driver requests it. Its handler is installed only after this, so what is sent
+ * from here may come too early: handle_edge_irq() then notes it as pending, and
+ * irq_startup(), once there is a handler, sends it again by irq_msi_retrigger().
+ * The line is masked until then.
+ */
 static int irq_request_resources(struct irq_data *data)
 {
 	struct barkeep_vector *vector = irq_data_get_irq_chip_data(data);
