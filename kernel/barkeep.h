@@ -137,7 +137,7 @@ struct barkeep_slots {
 };
 
 /**
- * struct barkeep_vector - irq.c: one MSI vector, or INTx
+ * struct barkeep_vector - irq_vector.c: one MSI vector, or INTx
  * @local: brings it to this CPU
  * @remote: brings it to another
  * @travelling: how many of these two are on their way
@@ -378,6 +378,7 @@ void barkeep_bus_unplug(struct barkeep_device *dev);
  * found, before a driver can be. The four below it are for config.c, which holds
  * config.lock: vectors that the driver has enabled; what is pending into the
  * capability; after a reset; after anything that may let an interrupt through.
+ * barkeep_irq_line_active() is for irq_vector.c, with the same lock.
  */
 int barkeep_irq_init(struct barkeep_device *dev);
 void barkeep_irq_destroy(struct barkeep_device *dev);
@@ -386,7 +387,13 @@ unsigned int barkeep_irq_enabled(struct barkeep_device *dev);
 void barkeep_irq_show_pending(struct barkeep_device *dev);
 void barkeep_irq_reset(struct barkeep_device *dev);
 void barkeep_irq_update(struct barkeep_device *dev);
+bool barkeep_irq_line_active(struct barkeep_device *dev);
 long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
+
+/* irq_vector.c: a vector's way to its CPU. Settling sleeps; sending is under config.lock. */
+void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector);
+void barkeep_vector_send(struct barkeep_vector *vector);
+void barkeep_vector_settle(struct barkeep_vector *vector);
 
 /*
  * dma.c: what the driver mapped; dma_copy.c: copies to and from it; dma_move.c: how

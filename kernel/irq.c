@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts. A vector has its own carrier to the CPU that it is affine to, so
- * vectors do not overwrite each other; two messages of one vector that meet on the
- * way arrive as one, as they do in an APIC.
+ * Interrupts: MSI and INTx as the interrupt core and config space see them.
  *
  * Locks: the interrupt core's are outside config.lock, for it masks through config
  * space and comes here with them held. So whatever leads back into the core runs
- * from a carrier, in hardirq context, without config.lock.
+ * from a vector's carrier, in irq_vector.c, without config.lock.
  */
 #include <linux/bitfield.h>
 #include <linux/irq.h>
-#include <linux/irqdesc.h>
 #include <linux/msi.h>
-#include <linux/smp.h>
 
 #include "barkeep.h"
 
@@ -72,120 +68,13 @@ void barkeep_irq_show_pending(struct barkeep_device *dev)
 }
 
 /* Whether the line is to interrupt the host now. Under config.lock. */
-static bool irq_line_active(struct barkeep_device *dev)
+bool barkeep_irq_line_active(struct barkeep_device *dev)
 {
 	u32 command = barkeep_config_load(&dev->config, PCI_COMMAND, 2);
 
 	return dev->irqs.line && !dev->irqs.intx_masked && !dev->config.dead &&
 	       !READ_ONCE(dev->status->power) && !(command & PCI_COMMAND_INTX_DISABLE) &&
 	       !barkeep_irq_enabled(dev);
-}
-
-static bool irq_vector_wanted(struct barkeep_vector *vector)
-{
-	struct barkeep_device *dev = vector->dev;
-	unsigned long flags;
-	bool wanted;
-
-	raw_spin_lock_irqsave(&dev->config.lock, flags);
-	wanted = vector->started && (vector != &dev->irqs.intx || irq_line_active(dev));
-	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
-	return wanted;
-}
-
-/*
- * On the vector's CPU with interrupts off: in an IPI, or where an idle CPU looks
- * at its calls without taking one, which interrupt handlers must not notice.
- */
-static void irq_vector_deliver(struct barkeep_vector *vector)
-{
-	bool enter = !in_hardirq();
-
-	if (enter)
-		__irq_enter_raw();
-	if (irq_vector_wanted(vector))
-		generic_handle_irq(READ_ONCE(vector->irq));
-	if (enter)
-		__irq_exit_raw();
-	/* Pairs with the read in irq_vector_settle(). */
-	smp_mb__before_atomic();
-	atomic_dec(&vector->travelling);
-}
-
-static void irq_vector_local(struct irq_work *work)
-{
-	irq_vector_deliver(container_of(work, struct barkeep_vector, local));
-}
-
-static void irq_vector_remote(void *vector)
-{
-	irq_vector_deliver(vector);
-}
-
-/*
- * A handler that reads the device waits for the model with interrupts off. On the
- * model's own CPU it would wait in vain, for that is what it interrupted. Nor may
- * it interrupt another thread of the model's process: the model may wait for that
- * one, or for the CPU to flush its TLB. So this is another CPU of the interrupt's
- * affinity, where there is one.
- */
-static unsigned int irq_vector_cpu(struct barkeep_vector *vector)
-{
-	const struct barkeep_irqs *irqs = &vector->dev->irqs;
-	unsigned int cpu = READ_ONCE(vector->cpu), other, second = cpu;
-	const struct cpumask *affinity;
-
-	if (!cpumask_test_cpu(cpu, &irqs->model_cpus))
-		return cpu;
-	affinity = irq_get_affinity_mask(READ_ONCE(vector->irq));
-	if (!affinity)
-		return cpu;
-	for_each_cpu_and(other, affinity, cpu_online_mask) {
-		if (!cpumask_test_cpu(other, &irqs->model_cpus))
-			return other;
-		if (second == irqs->model_cpu)
-			second = other;
-	}
-	return second;
-}
-
-/*
- * Under config.lock, which @remote wants: it has no lock of its own. One that is
- * still on its way brings this message too.
- */
-static void irq_vector_send(struct barkeep_vector *vector)
-{
-	unsigned int cpu = irq_vector_cpu(vector);
-	int ret = -ENXIO;
-
-	lockdep_assert_held(&vector->dev->config.lock);
-	atomic_inc(&vector->travelling);
-	if (cpu != smp_processor_id())
-		ret = smp_call_function_single_async(cpu, &vector->remote);
-	if (ret == -ENXIO)
-		ret = irq_work_queue(&vector->local) ? 0 : -EBUSY;
-	if (ret)
-		atomic_dec(&vector->travelling);
-}
-
-/* Sleeps until nothing is on its way, after @started was cleared. */
-static void irq_vector_settle(struct barkeep_vector *vector)
-{
-	might_sleep();
-	while (atomic_read_acquire(&vector->travelling))
-		cpu_relax();
-	/* It touches its work once more after our function. */
-	irq_work_sync(&vector->local);
-}
-
-static void irq_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector)
-{
-	vector->dev = dev;
-	vector->irq = 0;
-	vector->started = false;
-	atomic_set(&vector->travelling, 0);
-	vector->local = IRQ_WORK_INIT_HARD(irq_vector_local);
-	INIT_CSD(&vector->remote, irq_vector_remote, vector);
 }
 
 /*
@@ -209,12 +98,12 @@ void barkeep_irq_update(struct barkeep_device *dev)
 			if (!irqs->vectors[n].started)
 				continue;
 			irqs->pending &= ~BIT(n);
-			irq_vector_send(&irqs->vectors[n]);
+			barkeep_vector_send(&irqs->vectors[n]);
 		}
 		barkeep_irq_show_pending(dev);
 	}
-	if (irqs->intx.started && irq_line_active(dev))
-		irq_vector_send(&irqs->intx);
+	if (irqs->intx.started && barkeep_irq_line_active(dev))
+		barkeep_vector_send(&irqs->intx);
 }
 
 static void irq_set_line(struct barkeep_device *dev, bool asserted)
@@ -263,7 +152,7 @@ static void irq_release_resources(struct irq_data *data)
 	raw_spin_lock_irqsave(&vector->dev->config.lock, flags);
 	vector->started = false;
 	raw_spin_unlock_irqrestore(&vector->dev->config.lock, flags);
-	irq_vector_settle(vector);
+	barkeep_vector_settle(vector);
 }
 
 static int irq_set_cpu(struct irq_data *data, const struct cpumask *mask, bool force)
@@ -290,7 +179,7 @@ static int irq_msi_retrigger(struct irq_data *data)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&vector->dev->config.lock, flags);
-	irq_vector_send(vector);
+	barkeep_vector_send(vector);
 	raw_spin_unlock_irqrestore(&vector->dev->config.lock, flags);
 	return 1;
 }
@@ -427,8 +316,8 @@ int barkeep_irq_init(struct barkeep_device *dev)
 	int n, ret = -ENOMEM;
 
 	for (n = 0; n < BARKEEP_VECTORS_MAX; n++)
-		irq_vector_init(dev, &irqs->vectors[n]);
-	irq_vector_init(dev, &irqs->intx);
+		barkeep_vector_init(dev, &irqs->vectors[n]);
+	barkeep_vector_init(dev, &irqs->intx);
 	irqs->intx_masked = true;
 
 	irqs->msi_fwnode = irq_domain_alloc_named_id_fwnode("barkeep-MSI", dev->sysdata.domain);
@@ -468,8 +357,8 @@ void barkeep_irq_destroy(struct barkeep_device *dev)
 	int n;
 
 	for (n = 0; n < BARKEEP_VECTORS_MAX; n++)
-		irq_vector_settle(&irqs->vectors[n]);
-	irq_vector_settle(&irqs->intx);
+		barkeep_vector_settle(&irqs->vectors[n]);
+	barkeep_vector_settle(&irqs->intx);
 	if (irqs->intx.irq)
 		irq_dispose_mapping(irqs->intx.irq);
 	irq_domain_destroy(irqs->intx_domain, irqs->intx_fwnode);

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How one interrupt travels. A vector has its own carrier to the CPU that it is
+ * affine to, so vectors do not overwrite each other; two messages of one vector
+ * that meet on the way arrive as one, as they do in an APIC.
+ *
+ * Sent under config.lock, which the interrupt core takes inside its own locks;
+ * delivered to that core in hardirq context, without config.lock.
+ */
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/smp.h>
+
+#include "barkeep.h"
+
+static bool vector_wanted(struct barkeep_vector *vector)
+{
+	struct barkeep_device *dev = vector->dev;
+	unsigned long flags;
+	bool wanted;
+
+	raw_spin_lock_irqsave(&dev->config.lock, flags);
+	wanted = vector->started && (vector != &dev->irqs.intx || barkeep_irq_line_active(dev));
+	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
+	return wanted;
+}
+
+/*
+ * On the vector's CPU with interrupts off: in an IPI, or where an idle CPU looks
+ * at its calls without taking one, which interrupt handlers must not notice.
+ */
+static void vector_deliver(struct barkeep_vector *vector)
+{
+	bool enter = !in_hardirq();
+
+	if (enter)
+		__irq_enter_raw();
+	if (vector_wanted(vector))
+		generic_handle_irq(READ_ONCE(vector->irq));
+	if (enter)
+		__irq_exit_raw();
+	/* Pairs with the read in barkeep_vector_settle(). */
+	smp_mb__before_atomic();
+	atomic_dec(&vector->travelling);
+}
+
+static void vector_local(struct irq_work *work)
+{
+	vector_deliver(container_of(work, struct barkeep_vector, local));
+}
+
+static void vector_remote(void *vector)
+{
+	vector_deliver(vector);
+}
+
+/*
+ * A handler that reads the device waits for the model with interrupts off. On the
+ * model's own CPU it would wait in vain, for that is what it interrupted. Nor may
+ * it interrupt another thread of the model's process: the model may wait for that
+ * one, or for the CPU to flush its TLB. So this is another CPU of the interrupt's
+ * affinity, where there is one.
+ */
+static unsigned int vector_cpu(struct barkeep_vector *vector)
+{
+	const struct barkeep_irqs *irqs = &vector->dev->irqs;
+	unsigned int cpu = READ_ONCE(vector->cpu), other, second = cpu;
+	const struct cpumask *affinity;
+
+	if (!cpumask_test_cpu(cpu, &irqs->model_cpus))
+		return cpu;
+	affinity = irq_get_affinity_mask(READ_ONCE(vector->irq));
+	if (!affinity)
+		return cpu;
+	for_each_cpu_and(other, affinity, cpu_online_mask) {
+		if (!cpumask_test_cpu(other, &irqs->model_cpus))
+			return other;
+		if (second == irqs->model_cpu)
+			second = other;
+	}
+	return second;
+}
+
+/*
+ * Under config.lock, which @remote wants: it has no lock of its own. One that is
+ * still on its way brings this message too.
+ */
+void barkeep_vector_send(struct barkeep_vector *vector)
+{
+	unsigned int cpu = vector_cpu(vector);
+	int ret = -ENXIO;
+
+	lockdep_assert_held(&vector->dev->config.lock);
+	atomic_inc(&vector->travelling);
+	if (cpu != smp_processor_id())
+		ret = smp_call_function_single_async(cpu, &vector->remote);
+	if (ret == -ENXIO)
+		ret = irq_work_queue(&vector->local) ? 0 : -EBUSY;
+	if (ret)
+		atomic_dec(&vector->travelling);
+}
+
+/* Sleeps until nothing is on its way, after @started was cleared. */
+void barkeep_vector_settle(struct barkeep_vector *vector)
+{
+	might_sleep();
+	while (atomic_read_acquire(&vector->travelling))
+		cpu_relax();
+	/* It touches its work once more after our function. */
+	irq_work_sync(&vector->local);
+}
+
+void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector)
+{
+	vector->dev = dev;
+	vector->irq = 0;
+	vector->started = false;
+	atomic_set(&vector->travelling, 0);
+	vector->local = IRQ_WORK_INIT_HARD(vector_local);
+	INIT_CSD(&vector->remote, vector_remote, vector);
+}
