@@ -337,11 +337,18 @@ void barkeep_bars_destroy(struct barkeep_device *dev);
 void barkeep_bars_kill(struct barkeep_device *dev);
 
 /*
+ * config_image.c: what config space may hold; the second of them is whether the
+ * model's write would change what is not the model's, under config.lock
+ */
+int barkeep_config_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
+bool barkeep_config_trespasses(struct barkeep_config_space *config,
+			       const struct barkeep_config *arg, const u8 *bytes);
+
+/*
  * config.c: config space. The host side is what pci_ops call; it may be under a
  * raw spinlock with interrupts off. barkeep_config_bar() is the address that BAR
  * register @number holds now, 0 while it holds none.
  */
-int barkeep_config_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
 u32 barkeep_config_read(struct barkeep_device *dev, unsigned int offset, unsigned int width);
 void barkeep_config_write(struct barkeep_device *dev, unsigned int offset, unsigned int width,
 			  u32 value);
