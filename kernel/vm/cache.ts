@@ -12,6 +12,7 @@ import {
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { VmError } from "./errors.ts";
 
 /** Where all that is downloaded or built lives; deleting it is always safe. */
 export function cachePath(...parts: string[]): string {
@@ -88,7 +89,7 @@ export async function locked(
   path: string,
   act: () => Promise<void>,
 ): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   const unlock = await lock(`${path}.lock`);
   try {
     await act();
@@ -97,6 +98,37 @@ export async function locked(
   }
 }
 
+/**
+ * Makes a directory of the cache, and those above it.
+ *
+ * @throws {VmError} `NO_CACHE` when that cannot be done.
+ */
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): VmError {
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  const reason = reasons[String(code)] ?? String(error);
+  return new VmError(
+    "NO_CACHE",
+    `cannot write the cache ${path}: ${reason}. Set XDG_CACHE_HOME to a directory you own`,
+  );
+}
+
+const reasons: Record<string, string> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of that path is no directory",
+  ENOENT: "that path cannot be made",
+  ENOSPC: "the file system is full",
+};
+
 /** The file names its owner, so that one who was killed does not block us. */
 async function lock(path: string): Promise<() => void> {
   for (;;) {
@@ -104,7 +136,7 @@ async function lock(path: string): Promise<() => void> {
       writeFileSync(path, String(process.pid), { flag: "wx" });
       return () => rmSync(path, { force: true });
     } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
+      if (!isCode(error, "EEXIST")) throw unwritable(dirname(path), error);
     }
     if (!ownerAlive(path)) rmSync(path, { force: true });
     else await new Promise((resolve) => setTimeout(resolve, 100));

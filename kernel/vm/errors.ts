@@ -16,6 +16,7 @@ export const exit = {
 export type VmErrorCode =
   | "BAD_OPTION"
   | "NOT_PREPARED"
+  | "NO_CACHE"
   | "NO_KERNEL"
   | "DOWNLOAD_FAILED"
   | "BUILD_FAILED"
@@ -25,6 +26,7 @@ export type VmErrorCode =
 const statuses: Record<VmErrorCode, number> = {
   BAD_OPTION: exit.usage,
   NOT_PREPARED: exit.unavailable,
+  NO_CACHE: exit.unavailable,
   NO_KERNEL: exit.unavailable,
   DOWNLOAD_FAILED: exit.unavailable,
   BUILD_FAILED: exit.software,

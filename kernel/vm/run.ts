@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { Buffer } from "node:buffer";
-import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { constants, userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { accelerator } from "./accelerator.ts";
 import { buildModules, hasModules } from "./build.ts";
+import { cachePath, hash, makeDirectory } from "./cache.ts";
 import { exit } from "./errors.ts";
 import { type Guest, type GuestEnd, startGuest } from "./guest.ts";
 import { initramfs } from "./initramfs.ts";
@@ -153,10 +161,27 @@ function guestEnvironment(
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  // The runtime that runs us is often npx's, and not on anyone's PATH.
-  env.PATH = `${dirname(process.execPath)}:${env.PATH}:/usr/sbin:/sbin`;
+  env.PATH = `${runtimeDirectory()}:${env.PATH}:/usr/sbin:/sbin`;
   if (modules) env.BARKEEP_MODULES = modules;
   return env;
+}
+
+/**
+ * A directory with this runtime under the name that commands call it by. It is
+ * often npx's, on nobody's PATH and called `bun.exe`.
+ */
+function runtimeDirectory(): string {
+  const { execPath, versions } = process;
+  const name = "bun" in versions ? "bun" : "deno" in versions ? "deno" : "node";
+  if (basename(execPath) === name) return dirname(execPath);
+  const directory = cachePath("runtimes", hash(execPath));
+  makeDirectory(directory);
+  const link = join(directory, name);
+  if (!existsSync(link)) {
+    rmSync(link, { force: true }); // it may point to what is gone
+    symlinkSync(execPath, link);
+  }
+  return directory;
 }
 
 /** The state of one run: what was heard so far, and who wants it to end. */

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { cachePath } from "./cache.ts";
+import { cachePath, makeDirectory } from "./cache.ts";
 import { VmError } from "./errors.ts";
 import { run, say } from "./process.ts";
 import { toolVersion } from "./versions.ts";
@@ -45,7 +39,7 @@ async function find(): Promise<string> {
     if (existsSync(path)) return path;
   }
   const path = await fromNpm(version);
-  mkdirSync(dirname(note), { recursive: true });
+  makeDirectory(dirname(note));
   writeFileSync(note, path);
   return path;
 }
