@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 
+import { BadSpec } from "./errors.ts";
+import { show, unknownKeys } from "./mistakes.ts";
+
 /**
  * A capability of config space as data. The three arrays are of one length and
  * begin with the capability's own header; its *next* pointer is filled in where
@@ -30,6 +33,28 @@ export interface Capability {
   readonly notify?: boolean;
 }
 
+/** Values that an option may have. */
+type Choices = Readonly<Record<string, readonly unknown[]>>;
+
+const flag = [true, false];
+
+/** Bytes from the end of the header to that of conventional config space. */
+const room = 0x100 - 0x40;
+
+/** Checks options: types do not hold for everyone who calls. */
+function checkOptions(name: string, options: object, choices: Choices): void {
+  const mistakes: string[] = [];
+  const say = (mistake: string): void => void mistakes.push(mistake);
+  unknownKeys(`${name}()`, { of: options, known: choices, say });
+  for (const [key, value] of Object.entries(options)) {
+    const allowed = choices[key];
+    if (!allowed || value === undefined || allowed.includes(value)) continue;
+    const list = allowed.map((choice) => JSON.stringify(choice)).join(", ");
+    say(`${name}(): ${key} is ${show(value)}: use one of ${list}`);
+  }
+  if (mistakes.length > 0) throw new BadSpec(mistakes);
+}
+
 /** Options of {@link pm}. */
 export interface PmOptions {
   /** Whether D3hot to D0 keeps the device's state (default `false`). */
@@ -43,6 +68,8 @@ export interface PmOptions {
 /**
  * PCI Power Management, version 3, without PME.
  *
+ * @throws {BadSpec} for an option, or a value of one, that there is not.
+ *
  * @example
  * ```ts
  * import { pm } from "./mod.ts";
@@ -51,6 +78,7 @@ export interface PmOptions {
  * ```
  */
 export function pm(options: PmOptions = {}): Capability {
+  checkOptions("pm", options, { noSoftReset: flag, d1: flag, d2: flag });
   const capability = empty("pm()", { id: 0x01, length: 8 });
   const { bytes, writeMask } = views(capability);
   const capabilities = 3 | (options.d1 ? 1 << 9 : 0) |
@@ -82,6 +110,8 @@ const pcieTypes = {
 /**
  * PCI Express, version 2.
  *
+ * @throws {BadSpec} for an option, or a value of one, that there is not.
+ *
  * @example
  * ```ts
  * import { pcie } from "./mod.ts";
@@ -90,6 +120,12 @@ const pcieTypes = {
  * ```
  */
 export function pcie(options: PcieOptions = {}): Capability {
+  checkOptions("pcie", options, {
+    type: Object.keys(pcieTypes),
+    speed: [1, 2, 3, 4, 5],
+    width: [1, 2, 4, 8, 16, 32],
+    flr: flag,
+  });
   const { type = "endpoint", speed = 1, width = 1, flr = true } = options;
   const capability = empty("pcie()", { id: 0x10, length: 0x3c });
   const { bytes, writeMask, clearMask } = views(capability);
@@ -127,6 +163,8 @@ export interface MsiOptions {
 /**
  * Message Signalled Interrupts.
  *
+ * @throws {BadSpec} for an option, or a value of one, that there is not.
+ *
  * @example
  * ```ts
  * import { msi } from "./mod.ts";
@@ -135,6 +173,11 @@ export interface MsiOptions {
  * ```
  */
 export function msi(options: MsiOptions = {}): Capability {
+  checkOptions("msi", options, {
+    vectors: [1, 2, 4, 8, 16, 32],
+    maskable: flag,
+    address64: flag,
+  });
   const { vectors = 1, maskable = false, address64 = true } = options;
   const data = address64 ? 0x0c : 0x08;
   const length = maskable ? data + 12 : data + 4;
@@ -154,7 +197,8 @@ export function msi(options: MsiOptions = {}): Capability {
 /**
  * A vendor-specific capability: the host reads `contents`, and writes nothing.
  *
- * @param contents What follows the header of three bytes.
+ * @param contents What follows the header of three bytes: 189 bytes at most.
+ * @throws {BadSpec} when it is no Uint8Array, or too long.
  *
  * @example
  * ```ts
@@ -164,7 +208,15 @@ export function msi(options: MsiOptions = {}): Capability {
  * ```
  */
 export function vendor(contents: Uint8Array): Capability {
+  if (!(contents instanceof Uint8Array)) {
+    throw new BadSpec([`vendor() got ${contents}: give it a Uint8Array`]);
+  }
   const length = 3 + contents.length;
+  if (length > room) {
+    throw new BadSpec([
+      `vendor() got ${contents.length} bytes: ${room - 3} fit below 0x100`,
+    ]);
+  }
   const capability = empty("vendor()", { id: 0x09, length });
   capability.bytes[2] = length;
   capability.bytes.set(contents, 3);

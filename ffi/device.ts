@@ -7,6 +7,7 @@ import { EventStream } from "./event_stream.ts";
 import { checkHandlers, type Handlers } from "./handlers.ts";
 import { type Dma, PortDma } from "./dma.ts";
 import { type Irq, PortIrq } from "./irq.ts";
+import { show } from "./mistakes.ts";
 import { Poller } from "./poller.ts";
 import { Port } from "./port.ts";
 import type { Runtime } from "./runtime.ts";
@@ -74,8 +75,11 @@ export interface Device extends AsyncIterable<Event>, AsyncDisposable {
   readonly plugged: Promise<string>;
   /** Settles once it has left the bus. */
   readonly gone: Promise<void>;
-  /** Its BARs by number; `undefined` for one that is not there. */
-  readonly bars: readonly (Bar | undefined)[];
+  /**
+   * Its BARs by number. All six are there; the `buffer` of one that the
+   * specification has not throws a {@link BarkeepError} `NO_BAR`.
+   */
+  readonly bars: readonly [Bar, Bar, Bar, Bar, Bar, Bar];
   /** Its interrupts. */
   readonly irq: Irq;
   /** Its access to host memory. */
@@ -150,7 +154,7 @@ export async function open(
 }
 
 class PortDevice implements Device {
-  readonly bars: readonly (Bar | undefined)[];
+  readonly bars: Device["bars"];
   readonly irq: Irq;
   readonly dma: Dma;
   readonly config: Config;
@@ -167,7 +171,8 @@ class PortDevice implements Device {
     port.rouse = () => {
       if (this.#consumer) this.#poller.rouse(this.#consumer);
     };
-    this.bars = port.memory.map((buffer) => buffer && { buffer });
+    const bar = (index: number): Bar => barOf(port, index);
+    this.bars = [bar(0), bar(1), bar(2), bar(3), bar(4), bar(5)];
     this.irq = new PortIrq(port);
     this.dma = new PortDma(port);
     this.config = config(port);
@@ -250,6 +255,19 @@ class PortDevice implements Device {
   }
 }
 
+function barOf(port: Port, index: number): Bar {
+  const buffer = port.memory[index];
+  if (buffer) return { buffer };
+  return {
+    get buffer(): never {
+      throw new BarkeepError(
+        "NO_BAR",
+        `the device has no BAR ${index}: give bars[${index}] in its specification`,
+      );
+    },
+  };
+}
+
 function unplugOnAbort(device: Device, signal?: AbortSignal): void {
   if (!signal) return;
   const abort = (): void => void device.unplug();
@@ -262,7 +280,7 @@ function config(port: Port): Config {
   const value = new DataView(new ArrayBuffer(4));
   const call = (flags: number, offset: number, length: number): void => {
     const tried = `${flags ? "write" : "read"} ${length} bytes ` +
-      `of config space at ${offset}`;
+      `of config space at ${show(offset)}`;
     port.mustBeOpen(tried);
     const valid = Number.isInteger(offset) && offset >= 0 &&
       offset + length <= abi.CONFIG_SIZE;

@@ -13,9 +13,9 @@ import type { Port } from "./port.ts";
 /** One copy between host memory, by bus address, and the model's. */
 export type DmaSegment =
   /** The device reads host memory. */
-  | { readonly from: number; readonly to: Uint8Array<ArrayBuffer> }
+  | { readonly from: number; readonly to: Uint8Array }
   /** The device writes host memory. */
-  | { readonly from: Uint8Array<ArrayBuffer>; readonly to: number };
+  | { readonly from: Uint8Array; readonly to: number };
 
 /**
  * A device's access to the memory that its driver mapped for it. Addresses are
@@ -38,22 +38,29 @@ export interface Dma {
    * @param length Bytes.
    * @throws {DmaFault} when the driver has not mapped all of it for reading.
    * @throws {Unplugged} when the device is off the bus.
+   * @throws {RangeError} when the address or the length is no whole number.
+   * @throws {TypeError} when the address is a bigint.
    */
   read(address: number, length: number): Uint8Array<ArrayBuffer>;
   /**
    * Writes host memory.
    *
    * @param address Bus address.
-   * @param bytes What to write.
+   * @param bytes What to write; not of a SharedArrayBuffer.
    * @throws {DmaFault} when the driver has not mapped all of it for writing.
    * @throws {Unplugged} when the device is off the bus.
+   * @throws {RangeError} when the address is no whole number.
+   * @throws {TypeError} when the address is a bigint, or the bytes are shared.
    */
-  write(address: number, bytes: Uint8Array<ArrayBuffer>): void;
+  write(address: number, bytes: Uint8Array): void;
   /**
    * Does many copies, in their order, with one call per 1024.
    *
+   * @param segments What to copy; bytes are not of a SharedArrayBuffer.
    * @throws {DmaFault} at the first segment that is refused.
    * @throws {Unplugged} when the device is off the bus.
+   * @throws {RangeError} when an address is no whole number.
+   * @throws {TypeError} when an address is a bigint, or bytes are shared.
    */
   copy(segments: readonly DmaSegment[]): void;
 }
@@ -90,7 +97,7 @@ export class PortDma implements Dma {
     return to;
   }
 
-  write(address: number, bytes: Uint8Array<ArrayBuffer>): void {
+  write(address: number, bytes: Uint8Array): void {
     this.copy([{ from: bytes, to: address }]);
   }
 
@@ -138,7 +145,10 @@ export class PortDma implements Dma {
     throw this.#port.error("do DMA", returned);
   }
 
-  #fault({ bytes, operation }: Segment, segment: number): BarkeepError {
+  #fault(
+    { address: start, bytes, operation }: Segment,
+    segment: number,
+  ): BarkeepError {
     const result = this.#result;
     const wide = (offset: number): number =>
       Number(result.getBigUint64(offset, true));
@@ -147,6 +157,7 @@ export class PortDma implements Dma {
       directions[result.getUint32(abi["dma.nearest_direction"], true)] ??
         "both";
     return new DmaFault({
+      start,
       address: wide(abi["dma.address"]),
       length: bytes.length,
       operation: operation === abi.DMA_READ ? "read" : "write",
@@ -165,22 +176,36 @@ interface Segment {
   readonly operation: number;
 }
 
+/** Shared memory is not taken: not every FFI knows its address. */
+function isOwn(bytes: unknown): bytes is Uint8Array<ArrayBuffer> {
+  return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer;
+}
+
 function checked({ from, to }: DmaSegment): Segment {
-  const segment = typeof from === "number"
-    ? {
-      address: from,
-      bytes: to as Uint8Array<ArrayBuffer>,
-      operation: abi.DMA_READ,
-    }
-    : { address: to as number, bytes: from, operation: abi.DMA_WRITE };
-  const { address, bytes } = segment;
-  if (!Number.isSafeInteger(address) || address < 0) {
+  const outwards = from instanceof Uint8Array;
+  const address: unknown = outwards ? to : from;
+  const bytes: unknown = outwards ? from : to;
+  if (typeof address === "bigint") {
+    throw new TypeError(
+      `DMA at ${hex(address)}: the address is a bigint: use Number(address)`,
+    );
+  }
+  if (
+    typeof address !== "number" || !Number.isSafeInteger(address) || address < 0
+  ) {
     throw new RangeError(
       `DMA at ${address}: a bus address is a whole number below 2^53`,
     );
   }
-  if (!(bytes instanceof Uint8Array)) {
-    throw new TypeError(`DMA at ${hex(address)}: the bytes are no Uint8Array`);
+  if (!isOwn(bytes)) {
+    throw new TypeError(
+      `DMA at ${hex(address)}: the bytes have to be a Uint8Array of an ` +
+        "ArrayBuffer; copy what is shared (bytes.slice())",
+    );
   }
-  return segment;
+  return {
+    address,
+    bytes,
+    operation: outwards ? abi.DMA_WRITE : abi.DMA_READ,
+  };
 }

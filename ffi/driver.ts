@@ -1,13 +1,38 @@
 // SPDX-License-Identifier: MIT
 
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { BarkeepError } from "./errors.ts";
+import { BadSpec, BarkeepError } from "./errors.ts";
 
 const devices = "/sys/bus/pci/devices";
+
+function moduleDirectory(name: string): string {
+  const directory = process.env.BARKEEP_MODULES;
+  if (directory !== undefined) return directory;
+  throw new BarkeepError(
+    "SYSTEM",
+    `cannot load the sample driver ${name}: BARKEEP_MODULES does not say where modules are`,
+  );
+}
+
+/**
+ * Checks that there is a sample driver of this name.
+ *
+ * @throws {BadSpec} when there is not, with those that there are.
+ */
+export function checkDriver(name: string): void {
+  const directory = moduleDirectory(name);
+  if (existsSync(join(directory, `${name}.ko`))) return;
+  const names = readdirSync(directory).filter((file) =>
+    file.endsWith(".ko") && file !== "barkeep.ko"
+  ).map((file) => file.slice(0, -".ko".length));
+  throw new BadSpec([
+    `driver is "${name}": there are ${names.sort().join(", ")}`,
+  ]);
+}
 
 /**
  * Loads a sample driver, whose probe tests the device, and prints what it
@@ -20,15 +45,8 @@ export async function exercise(
   name: string,
   options: { address: string; intx: boolean },
 ): Promise<boolean> {
-  const directory = process.env.BARKEEP_MODULES;
-  if (directory === undefined) {
-    throw new BarkeepError(
-      "SYSTEM",
-      `cannot load the sample driver ${name}: BARKEEP_MODULES does not say where modules are`,
-    );
-  }
   const parameters = options.intx ? ["intx=1"] : [];
-  const module = join(directory, `${name}.ko`);
+  const module = join(moduleDirectory(name), `${name}.ko`);
   const status = await run("insmod", [module, ...parameters]);
   if (status !== 0) {
     console.error(`insmod ${module} ended with ${status}`);

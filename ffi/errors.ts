@@ -11,6 +11,7 @@ export type ErrorCode =
   | "BUSY"
   | "DMA_FAULT"
   | "IRQ_REFUSED"
+  | "NO_BAR"
   | "CONFIG_REFUSED"
   | "COMPLETION_REFUSED"
   | "MODEL_FAILED"
@@ -61,7 +62,8 @@ export class NoModule extends BarkeepError {
     super(
       "NO_MODULE",
       `cannot open ${path}: it does not exist, so the kernel module is not loaded here. ` +
-        `Load it (insmod barkeep.ko), or use serve(), which runs the device in a throw-away VM`,
+        "Load it (insmod barkeep.ko), use serve(), which runs the device in a throw-away VM, " +
+        "or run this file in one: npx -y bun kernel/vm.ts -- bun FILE",
     );
   }
 }
@@ -162,7 +164,15 @@ export class Busy extends BarkeepError {
   }
 }
 
-/** Why a DMA access was refused. */
+/**
+ * Why a DMA access was refused:
+ *
+ * - `unmapped`: the driver has mapped nothing there;
+ * - `past-end`: it begins in a mapping, and runs past its end;
+ * - `direction`: the mapping is for the other direction only;
+ * - `stale`: the driver has unmapped what was there;
+ * - `no-bus-master`: bus mastering is off in the Command register.
+ */
 export type DmaReason =
   | "unmapped"
   | "past-end"
@@ -182,6 +192,8 @@ export interface DmaMapping {
 
 /** What a {@link DmaFault} is made of. */
 export interface DmaFaultDetails {
+  /** Bus address where the refused segment begins. */
+  readonly start: number;
   /** First bus address that was refused. */
   readonly address: number;
   /** Bytes of the refused segment. */
@@ -206,6 +218,7 @@ const dmaReasons: Record<DmaReason, string> = {
 
 /** The device accessed memory that its driver has not mapped for it. */
 export class DmaFault extends BarkeepError implements DmaFaultDetails {
+  readonly start: number;
   readonly address: number;
   readonly length: number;
   readonly operation: "read" | "write";
@@ -219,10 +232,12 @@ export class DmaFault extends BarkeepError implements DmaFaultDetails {
    * @param details What was refused, and why.
    */
   constructor(details: DmaFaultDetails) {
-    const { address, length, operation, reason, nearest, segment } = details;
+    const { start, address, length, operation } = details;
+    const { reason, nearest, segment } = details;
+    const from = address === start ? "" : ` from ${hex(address)} on`;
     super(
       "DMA_FAULT",
-      `DMA ${operation} of ${length} bytes at ${hex(address)} refused: ` +
+      `DMA ${operation} of ${length} bytes at ${hex(start)} refused${from}: ` +
         `${dmaReasons[reason]}. ` +
         (nearest
           ? `The nearest mapping is ${hex(nearest.address)} to ` +
@@ -233,6 +248,7 @@ export class DmaFault extends BarkeepError implements DmaFaultDetails {
           ? "The driver has to call pci_set_master() first"
           : "Compare with the address the driver gave the device"),
     );
+    this.start = start;
     this.address = address;
     this.length = length;
     this.operation = operation;
@@ -244,7 +260,13 @@ export class DmaFault extends BarkeepError implements DmaFaultDetails {
 
 /** An interrupt that cannot be delivered. */
 export class IrqRefused extends BarkeepError {
-  /** `no-vector`, `not-enabled` or `no-bus-master`. */
+  /**
+   * Why it cannot be delivered:
+   *
+   * - `no-vector`: the device has no such vector, or no interrupt pin;
+   * - `not-enabled`: the driver has not enabled it;
+   * - `no-bus-master`: bus mastering, which a message needs, is off.
+   */
   readonly reason: "no-vector" | "not-enabled" | "no-bus-master";
 
   /**

@@ -11,6 +11,7 @@ import type {
   UnpluggedEvent,
   VectorEvent,
 } from "./events.ts";
+import { unknownKey } from "./mistakes.ts";
 import { type DeviceSpec, widths } from "./spec.ts";
 
 /** What a handler returns: a value now, or the promise of one. */
@@ -99,10 +100,26 @@ export const handlerNames: readonly (keyof Handlers)[] = [
 /**
  * Checks handlers against the BARs they are for.
  *
- * @throws {BadSpec} when a handler is no function, or an 8-byte one is missing.
+ * @param source Who gave them, for messages.
+ * @throws {BadSpec} when there are none, one is no function or none that is
+ * known, or an 8-byte one is missing.
  */
-export function checkHandlers(handlers: Handlers, spec: DeviceSpec): void {
-  const mistakes: string[] = [];
+export function checkHandlers(
+  handlers: Handlers,
+  spec: DeviceSpec,
+  { source = "serve() was given" }: { source?: string } = {},
+): void {
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new BadSpec([
+      `${source} ${handlers}, not handlers: { read, write, … }`,
+    ]);
+  }
+  if (handlers instanceof Promise) {
+    throw new BadSpec([
+      `${source} a promise; return the handlers, and await inside them`,
+    ]);
+  }
+  const mistakes: string[] = misnamed(handlers);
   for (const name of handlerNames) {
     const type = typeof handlers[name];
     if (type !== "undefined" && type !== "function") {
@@ -121,6 +138,17 @@ export function checkHandlers(handlers: Handlers, spec: DeviceSpec): void {
     }
   }
   if (mistakes.length > 0) throw new BadSpec(mistakes);
+}
+
+/** Methods of a plain object; a class may have what it likes. */
+function misnamed(handlers: Handlers): string[] {
+  if (Object.getPrototypeOf(handlers) !== Object.prototype) return [];
+  const keys: readonly string[] = handlerNames;
+  return Object.entries(handlers).flatMap(([key, value]) =>
+    typeof value !== "function" || keys.includes(key) || key === "attach"
+      ? []
+      : [unknownKey("handlers", { key, keys })]
+  );
 }
 
 const pairs = [["read", "read64"], ["write", "write64"]] as const;

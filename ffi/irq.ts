@@ -76,6 +76,15 @@ export class PortIrq implements Irq {
     this.#call(abi.IRQ_DEASSERT, { vector: 0, tried: "deassert INTx" });
   }
 
+  #missing(operation: number): string {
+    if (operation !== abi.IRQ_RAISE) {
+      return 'no interrupt pin. Give it interruptPin: "A"';
+    }
+    return this.#port.hasMsi
+      ? "no such vector. Ask for more with msi({ vectors })"
+      : "no MSI capability. Add msi() to its capabilities";
+  }
+
   #call(
     operation: number,
     { vector, tried }: { vector: number; tried: string },
@@ -88,14 +97,11 @@ export class PortIrq implements Irq {
     const { calls } = port.runtime;
     const returned = calls.barkeep_irq(port.device, operation, vector);
     if (returned >= 0) return;
-    const message = operation === abi.IRQ_RAISE;
     switch (-returned) {
       case errno.ERANGE:
         throw new IrqRefused(
           "no-vector",
-          message
-            ? `cannot ${tried}: the device has no such vector. Ask for more with msi({ vectors })`
-            : `cannot ${tried}: the device has no interrupt pin. Give it interruptPin: "A"`,
+          `cannot ${tried}: the device has ${this.#missing(operation)}`,
         );
       case errno.EAGAIN:
         throw new IrqRefused(

@@ -5,7 +5,7 @@ import { relative } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Device, open } from "./device.ts";
-import { exercise, runShell, summary } from "./driver.ts";
+import { checkDriver, exercise, runShell, summary } from "./driver.ts";
 import {
   AbiMismatch,
   BadSpec,
@@ -105,6 +105,11 @@ async function run(model: Model, args: string[]): Promise<number> {
   if (options === undefined) {
     process.stdout.write(`Usage: ${scriptName()} [options]\n${usage}`);
     return exit.ok;
+  }
+  if (typeof model !== "object" || model === null) {
+    throw new BadSpec([
+      `there is none: serve() needs a device, { id, bars, … }`,
+    ]);
   }
   checkSpec(model, [...handlerNames, ...ownKeys]);
   checkHandlers(model, model);
@@ -215,6 +220,7 @@ async function serveHere(
   model: Model,
   options: Options & { inVm: boolean },
 ): Promise<number> {
+  if (options.inVm && model.driver !== undefined) checkDriver(model.driver);
   const spec = Object.fromEntries(
     Object.entries(model).filter(([key]) =>
       !handlerNames.some((name) => name === key) &&
@@ -227,7 +233,8 @@ async function serveHere(
     id: model.id,
   });
   const stop = new AbortController();
-  const handlers = model.attach?.(device) ?? model;
+  const handlers = model.attach ? model.attach(device) : model;
+  checkHandlers(handlers, model, { source: "attach() returned" });
   const reporting: Handlers = Object.create(handlers);
   reporting.fault ??= showFault;
   const served = device.serve(reporting, { signal: stop.signal });
@@ -259,7 +266,8 @@ async function serveHere(
     unhook();
     const { timeouts } = device.counters;
     if (timeouts > 0) {
-      console.error(`${timeouts} reads in all were not answered in time`);
+      const what = timeouts === 1 ? "1 read was" : `${timeouts} reads were`;
+      console.error(`${what} not answered in time`);
     }
   }
 }
@@ -320,9 +328,7 @@ function report(error: unknown): number {
     return exit.usage;
   }
   if (error instanceof ModelFailed) {
-    const { cause } = error;
-    console.error(`${error.name}: ${error.message}`);
-    console.error(cause instanceof Error ? cause.stack : cause);
+    console.error(`${error.name}: ${withStack(error)}`);
     return exit.failed;
   }
   if (error instanceof BarkeepError) {
@@ -334,6 +340,15 @@ function report(error: unknown): number {
   }
   console.error(error instanceof Error ? error.stack : error);
   return exit.failed;
+}
+
+/** The cause's stack begins with its message, which ends ours. */
+function withStack({ message, cause }: ModelFailed): string {
+  if (!(cause instanceof Error)) return message;
+  const stack = cause.stack ?? "";
+  return stack.includes(cause.message) && message.endsWith(cause.message)
+    ? message.slice(0, message.length - cause.message.length) + stack
+    : `${message}\n${stack}`;
 }
 
 function scriptName(): string {

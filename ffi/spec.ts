@@ -5,6 +5,7 @@ import { abi, pageSize } from "./abi.ts";
 import type { Capability } from "./capabilities.ts";
 import { BadSpec, hex } from "./errors.ts";
 import { capabilityMistakes } from "./config_space.ts";
+import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
 
 /** What identifies a function; the numbers at the top of its config space. */
 export interface DeviceId {
@@ -45,7 +46,8 @@ export interface BarSpec {
   readonly width?: Width | { readonly min?: Width; readonly max?: Width };
   /**
    * Pages whose accesses the model answers; all others are memory that driver
-   * and model share, without any trap. Without `trap`, all pages trap.
+   * and model share, without any trap. Without `trap`, all pages trap; with
+   * `trap: []` the whole BAR is memory.
    */
   readonly trap?: readonly PageRange[];
   /**
@@ -56,7 +58,8 @@ export interface BarSpec {
 }
 
 /**
- * What a device is before it behaves.
+ * What a device is before it behaves. Where it stands apart from its use, write
+ * `satisfies DeviceSpec` behind it: then a range is a pair, and a typo an error.
  *
  * @example
  * ```ts
@@ -137,12 +140,15 @@ const barKeys: Record<keyof BarSpec, true> = {
  *
  * @param spec What to check.
  * @param otherKeys Keys besides a specification's own that are no mistake.
- * @throws {BadSpec} that lists all its mistakes.
+ * @throws {BadSpec} that lists all its mistakes, or says that there is none.
  */
 export function checkSpec(
   spec: DeviceSpec,
   otherKeys: readonly string[] = [],
 ): void {
+  if (typeof spec !== "object" || spec === null) {
+    throw new BadSpec([`it is ${spec}: give { id, bars, … }`]);
+  }
   const mistakes: string[] = [];
   const say = (mistake: string): void => void mistakes.push(mistake);
   unknownKeys("the device", { of: spec, known: specKeys, otherKeys, say });
@@ -178,8 +184,6 @@ export function checkSpec(
   }
   if (mistakes.length > 0) throw new BadSpec(mistakes);
 }
-
-type Say = (mistake: string) => void;
 
 function checkId(id: DeviceId | undefined, say: Say): void {
   if (typeof id !== "object" || id === null) {
@@ -335,35 +339,12 @@ function checkOverlap(
   return ranges.length * 2 + 1;
 }
 
-function unknownKeys(
-  name: string,
-  { of, known, otherKeys = [], say }: {
-    of: object;
-    known: object;
-    otherKeys?: readonly string[];
-    say: Say;
-  },
-): void {
-  for (const key of Object.keys(of)) {
-    if (key in known || otherKeys.includes(key)) continue;
-    say(
-      `${name} has a key "${key}" that means nothing: ` +
-        `it may have ${[...Object.keys(known), ...otherKeys].join(", ")}`,
-    );
-  }
-}
-
 /** The narrowest and the widest access that a BAR's handlers are asked for. */
 export function widths(
   width: BarSpec["width"] = 4,
 ): { min: Width; max: Width } {
   if (typeof width === "number") return { min: 1, max: width };
   return { min: width.min ?? 1, max: width.max ?? 4 };
-}
-
-function isWhole(value: unknown, from: number, to: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) &&
-    value >= from && value <= to;
 }
 
 function isPowerOfTwo(value: number): boolean {
@@ -374,9 +355,4 @@ function nextSize(size: unknown): string {
   if (!isWhole(size, 1, abi.BAR_BYTES_MAX)) return "";
   const next = Math.max(pageSize, 2 ** Math.ceil(Math.log2(Number(size))));
   return ` (${hex(next)} holds it)`;
-}
-
-function show(value: unknown): string {
-  if (typeof value !== "number") return String(value);
-  return Number.isInteger(value) && value > 9 ? hex(value) : String(value);
 }

@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkHandlers } from "../ffi/handlers.ts";
 import { checkSpec, widths } from "../ffi/spec.ts";
-import { BadSpec, type DeviceSpec, msi, vendor } from "../mod.ts";
+import {
+  BadSpec,
+  type DeviceSpec,
+  DmaFault,
+  type Handlers,
+  msi,
+  pcie,
+  pm,
+  vendor,
+} from "../mod.ts";
 
 const id = { vendor: 0x1234, device: 0xc0de };
 
@@ -212,5 +221,87 @@ test("checkHandlers() refuses a handler that is no function", () => {
   assert.throws(
     () => checkHandlers({ read: 5 as never }, { id }),
     /read is a number: give a function/,
+  );
+});
+
+test("checkSpec() asks whether a known key was meant", () => {
+  only(
+    { capabilites: [] } as never,
+    /"capabilites" that means nothing: did you mean capabilities\? There may/,
+  );
+});
+
+test("checkSpec() refuses what is no specification", () => {
+  for (const nothing of [undefined, null, 5]) {
+    assert.throws(() => checkSpec(nothing as never), /give \{ id, bars, … \}/);
+  }
+});
+
+/** Calls as JavaScript may, whatever the types say. */
+function refuses(
+  make: (options: never) => unknown,
+  options: unknown,
+  expected: RegExp,
+): void {
+  assert.throws(() => make(options as never), (error) => {
+    assert.ok(error instanceof BadSpec, String(error));
+    assert.match(error.message, expected);
+    return true;
+  });
+}
+
+test("capabilities refuse options and values that there are not", () => {
+  refuses(msi, { vectors: 3 }, /vectors is 3: use one of 1, 2, 4, 8, 16, 32/);
+  refuses(msi, { vectors: 64 }, /vectors is 0x40/);
+  refuses(msi, { vector: 4 }, /"vector".*did you mean vectors/);
+  refuses(msi, { maskable: 1 }, /maskable is 1: use one of true, false/);
+  refuses(pcie, { lanes: 4 }, /"lanes" that means nothing/);
+  refuses(pcie, { type: "root" }, /type is root: use one of "endpoint"/);
+  refuses(pcie, { speed: 9 }, /speed is 9/);
+  refuses(pcie, { width: 3 }, /width is 3/);
+  refuses(pm, { d3: true }, /"d3" that means nothing/);
+  refuses(vendor, [1, 2], /give it a Uint8Array/);
+  refuses(vendor, new Uint8Array(190), /190 bytes: 189 fit/);
+  vendor(new Uint8Array(189));
+});
+
+test("checkHandlers() refuses what are no handlers", () => {
+  const source = { source: "attach() returned" };
+  const check = (handlers: unknown) => () =>
+    checkHandlers(handlers as Handlers, { id }, source);
+  assert.throws(
+    check(undefined),
+    /attach\(\) returned undefined, not handlers/,
+  );
+  assert.throws(
+    check(Promise.resolve({})),
+    /attach\(\) returned a promise; return the handlers/,
+  );
+  assert.throws(check({ reed: () => 0 }), /"reed".*did you mean read\?/);
+  check({ read: () => 0, count: 5 })();
+  class Model {
+    read(): number {
+      return this.helper();
+    }
+    helper = (): number => 0;
+  }
+  check(new Model())();
+});
+
+test("a DmaFault names where its segment begins, and where it was refused", () => {
+  const details = {
+    length: 8193,
+    operation: "write",
+    reason: "past-end",
+    segment: 0,
+  } as const;
+  const start = 0xffff_ffff_e000;
+  assert.match(
+    new DmaFault({ ...details, start, address: start + 0x2000 }).message,
+    /write of 8193 bytes at 0xffffffffe000 refused from 0x1000000000000 on: /,
+  );
+  assert.match(
+    new DmaFault({ ...details, start, address: start }).message,
+    /at 0xffffffffe000 refused: /,
   );
 });

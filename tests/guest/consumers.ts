@@ -279,7 +279,12 @@ guestTest(
       read: () => undefined as unknown as number,
     });
     assert.equal(await lastRead(card, 0), ones);
-    await assert.rejects(card.served, /it returned nothing/);
+    await assert.rejects(card.served, (error) => {
+      assert.ok(error instanceof ModelFailed);
+      assert.match(error.message, /it returned nothing; return -2\^31/);
+      assert.equal(error.cause, undefined, "a stack would be our own");
+      return true;
+    });
   },
 );
 

@@ -146,6 +146,25 @@ guestTest("a domain that is taken is refused by name", async () => {
 });
 
 guestTest(
+  "a BAR, a vector and an address that are not there are named",
+  async () => {
+    await using card = await plug({});
+    const { bars, irq, dma } = card.device;
+    assert.equal(bars[0].buffer.byteLength, 4096);
+    assert.throws(() => bars[5].buffer, /no BAR 5: give bars\[5\]/);
+    assert.throws(() => irq.raise(0), /no MSI capability. Add msi\(\)/);
+    assert.throws(
+      () => dma.read(4096n as never, 4),
+      /0x1000: the address is a bigint: use Number\(address\)/,
+    );
+    assert.throws(
+      () => dma.write(4096, new Uint8Array(new SharedArrayBuffer(4))),
+      /copy what is shared/,
+    );
+  },
+);
+
+guestTest(
   "after the unplug, calls throw Unplugged and views are zeros",
   async () => {
     const { device, driver, ...card } = await plug({

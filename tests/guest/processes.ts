@@ -46,7 +46,7 @@ guestTest(
     assert.equal(await lastRead(driver, offsets.throw), ones);
     assert.equal(await model.ended, 1);
     assert.ok(!isPresent(address));
-    assert.match(model.error, /ModelFailed: .*read of BAR 0 at 0x10: planted/);
+    assert.match(model.error, /ModelFailed: .*read of BAR 0 at 0x10: Error: planted/);
     assert.match(
       model.error,
       /Error: planted in a handler\n.*telling\.ts:\d+/s,

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+
+import { hex } from "./errors.ts";
+
+/** Takes a mistake: one sentence. */
+export type Say = (mistake: string) => void;
+
+/** Says which keys mean nothing, and which may have been meant. */
+export function unknownKeys(
+  name: string,
+  { of, known, otherKeys = [], say }: {
+    of: object;
+    known: object;
+    otherKeys?: readonly string[];
+    say: Say;
+  },
+): void {
+  const keys = [...Object.keys(known), ...otherKeys];
+  for (const key of Object.keys(of)) {
+    if (!keys.includes(key)) say(unknownKey(name, { key, keys }));
+  }
+}
+
+/** The sentence about a key that means nothing. */
+export function unknownKey(
+  name: string,
+  { key, keys }: { key: string; keys: readonly string[] },
+): string {
+  const close = keys.find((known) => distance(key, known) <= 2);
+  const hint = close ? `did you mean ${close}? There ` : "there ";
+  return `${name} has a key "${key}" that means nothing: ${hint}may be ${
+    keys.join(", ")
+  }`;
+}
+
+/** Whether a value is a whole number of a range, both ends included. */
+export function isWhole(value: unknown, from: number, to: number): boolean {
+  return typeof value === "number" && Number.isInteger(value) &&
+    value >= from && value <= to;
+}
+
+/** A value as messages show it: a number in hex, unless it has one digit. */
+export function show(value: unknown): string {
+  if (typeof value !== "number") return String(value);
+  return Number.isInteger(value) && value > 9 ? hex(value) : String(value);
+}
+
+/** How many letters have to be put in, left out or replaced. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let index = 0; index < from.length; index++) {
+    const next = [index + 1];
+    for (let other = 0; other < to.length; other++) {
+      const replaced = (row[other] ?? 0) +
+        (from[index] === to[other] ? 0 : 1);
+      const shifted = Math.min(row[other + 1] ?? 0, next[other] ?? 0) + 1;
+      next.push(Math.min(replaced, shifted));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
