@@ -139,6 +139,7 @@ struct barkeep_slots {
 /**
  * struct barkeep_vector - irq_vector.c: one MSI vector, or INTx
  * @local: brings it to this CPU
+ * @later: the same at the next tick
  * @remote: brings it to another
  * @travelling: how many of these two are on their way
  * @dev: the device
@@ -148,6 +149,7 @@ struct barkeep_slots {
  */
 struct barkeep_vector {
 	struct irq_work local;
+	struct irq_work later;
 	call_single_data_t remote;
 	atomic_t travelling;
 	struct barkeep_device *dev;
@@ -400,6 +402,7 @@ long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
 /* irq_vector.c: a vector's way to its CPU. Settling sleeps; sending is under config.lock. */
 void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector);
 void barkeep_vector_send(struct barkeep_vector *vector);
+void barkeep_vector_send_later(struct barkeep_vector *vector);
 void barkeep_vector_settle(struct barkeep_vector *vector);
 
 /*

@@ -102,7 +102,11 @@ void barkeep_irq_update(struct barkeep_device *dev)
 		}
 		barkeep_irq_show_pending(dev);
 	}
-	if (irqs->intx.started && barkeep_irq_line_active(dev))
+	if (!irqs->intx.started || !barkeep_irq_line_active(dev))
+		return;
+	if (READ_ONCE(dev->unresponsive))
+		barkeep_vector_send_later(&irqs->intx);
+	else
 		barkeep_vector_send(&irqs->intx);
 }
 

@@ -49,6 +49,11 @@ static void vector_local(struct irq_work *work)
 	vector_deliver(container_of(work, struct barkeep_vector, local));
 }
 
+static void vector_later(struct irq_work *work)
+{
+	vector_deliver(container_of(work, struct barkeep_vector, later));
+}
+
 static void vector_remote(void *vector)
 {
 	vector_deliver(vector);
@@ -100,6 +105,19 @@ void barkeep_vector_send(struct barkeep_vector *vector)
 		atomic_dec(&vector->travelling);
 }
 
+/*
+ * For a level whose handler could not read the device: sent at once it would come
+ * back as soon as the handler returns, and the model, which may be what the handler
+ * interrupts, would never get to answer it.
+ */
+void barkeep_vector_send_later(struct barkeep_vector *vector)
+{
+	lockdep_assert_held(&vector->dev->config.lock);
+	atomic_inc(&vector->travelling);
+	if (!irq_work_queue(&vector->later))
+		atomic_dec(&vector->travelling);
+}
+
 /* Sleeps until nothing is on its way, after @started was cleared. */
 void barkeep_vector_settle(struct barkeep_vector *vector)
 {
@@ -108,6 +126,7 @@ void barkeep_vector_settle(struct barkeep_vector *vector)
 		cpu_relax();
 	/* It touches its work once more after our function. */
 	irq_work_sync(&vector->local);
+	irq_work_sync(&vector->later);
 }
 
 void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector)
@@ -117,5 +136,6 @@ void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vect
 	vector->started = false;
 	atomic_set(&vector->travelling, 0);
 	vector->local = IRQ_WORK_INIT_HARD(vector_local);
+	vector->later = IRQ_WORK_INIT_LAZY(vector_later);
 	INIT_CSD(&vector->remote, vector_remote, vector);
 }
