@@ -50,6 +50,7 @@ export {
 export type * from "./ffi/events.ts";
 export type { Awaitable, Handlers } from "./ffi/handlers.ts";
 export type { Irq } from "./ffi/irq.ts";
+export { VmError, type VmErrorCode } from "./kernel/vm/errors.ts";
 export { type Model, serve } from "./ffi/serve.ts";
 export type {
   BarSpec,

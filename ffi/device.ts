@@ -26,16 +26,26 @@ export interface Bar {
 
 /** The model's own view of config space; masks do not apply to it. */
 export interface Config {
-  /** Reads the byte at an offset. */
+  /**
+   * Reads the byte at an offset.
+   *
+   * @param offset Bytes, 0 to 4095.
+   * @throws {RangeError} when that is outside.
+   * @throws {Unplugged} when the device is off the bus.
+   */
   read8(offset: number): number;
-  /** Reads the 16-bit word at an offset. */
+  /** Reads the 16-bit word at an offset, as {@link Config.read8}. */
   read16(offset: number): number;
-  /** Reads the dword at an offset. */
+  /** Reads the dword at an offset, as {@link Config.read8}. */
   read32(offset: number): number;
   /**
    * Writes a byte.
    *
+   * @param offset Bytes, 0 to 4095.
+   * @param value What to write; its lower bits count.
    * @throws {BarkeepError} `CONFIG_REFUSED` for what belongs to the host.
+   * @throws {RangeError} when the offset is outside.
+   * @throws {Unplugged} when the device is off the bus.
    */
   write8(offset: number, value: number): void;
   /** Writes a 16-bit word, as {@link Config.write8}. */
@@ -93,8 +103,10 @@ export interface Device extends AsyncIterable<Event>, AsyncDisposable {
    *
    * @param options `signal`: unplugs the device when aborted.
    * @throws {ModelFailed} when a handler threw; the device is unplugged.
+   * @throws {BadSpec} when these are no handlers, or some are missing.
    * @throws {Busy} when something else consumes the events.
    * @throws {PlugFailed} when the bus did not take the device.
+   * @throws {Unplugged} when the device is off the bus.
    */
   serve(
     handlers: Handlers,
@@ -126,7 +138,11 @@ function pollerOf(runtime: Runtime): Poller {
  *
  * @param options `signal`: unplugs the device when aborted.
  * @throws {BadSpec} with all mistakes of the specification.
- * @throws {NoModule} {NotPermitted} {AbiMismatch} {PlugFailed}
+ * @throws {NoModule} when there is no `/dev/barkeep`.
+ * @throws {NotPermitted} when this user may not open it.
+ * @throws {AbiMismatch} when the loaded module is of another version.
+ * @throws {PlugFailed} when the kernel has no room, domain or memory for it.
+ * @throws {VmError} `NO_CACHE` or `NO_ZIG`: the C helper could not be built.
  *
  * @example
  * ```ts

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+import type { VmErrorCode } from "../kernel/vm/errors.ts";
+
 /** What names a {@link BarkeepError}; stable, for programs to act on. */
 export type ErrorCode =
   | "NO_MODULE"
@@ -16,7 +18,8 @@ export type ErrorCode =
   | "COMPLETION_REFUSED"
   | "MODEL_FAILED"
   | "NO_RUNTIME"
-  | "SYSTEM";
+  | "SYSTEM"
+  | VmErrorCode;
 
 /**
  * Base of everything that barkeep throws. The message says what was tried,

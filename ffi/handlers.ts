@@ -37,14 +37,23 @@ export type Awaitable<T> = T | Promise<T>;
  */
 export interface Handlers {
   /**
-   * The driver reads 1, 2 or 4 bytes at an offset of a BAR.
+   * The driver reads 1, 2 or 4 bytes of a BAR.
    *
-   * @returns a whole number of 32 bits; the bytes above `width` are ignored.
+   * @param offset Bytes from the start of the BAR.
+   * @param width Bytes: 1, 2 or 4.
+   * @param bar BAR number, 0 to 5.
+   * @returns -2^31 to 2^32-1, or a promise of it; bytes above `width` are
+   * ignored. What comes after the device's `timeout` is dropped.
    */
   read?(offset: number, width: number, bar: number): Awaitable<number>;
   /**
-   * The driver writes 1, 2 or 4 bytes. Bit n of `byteEnables` is set where byte
-   * n was written: for all but in a widened write.
+   * The driver writes 1, 2 or 4 bytes of a BAR.
+   *
+   * @param offset Bytes from the start of the BAR.
+   * @param value What it wrote, unsigned.
+   * @param width Bytes: 1, 2 or 4.
+   * @param bar BAR number, 0 to 5.
+   * @param byteEnables Bit n: byte n was written; all but in a widened write.
    */
   write?(
     offset: number,
@@ -53,9 +62,24 @@ export interface Handlers {
     bar: number,
     byteEnables: number,
   ): Awaitable<void>;
-  /** The driver reads 8 bytes of a BAR that declares `width: 8`. */
+  /**
+   * The driver reads 8 bytes of a BAR that declares `width: 8`.
+   *
+   * @param offset Bytes from the start of the BAR.
+   * @param width Bytes: 8.
+   * @param bar BAR number, 0 to 5.
+   * @returns The value, of which the lower 64 bits count, or a promise of it.
+   */
   read64?(offset: number, width: number, bar: number): Awaitable<bigint>;
-  /** The driver writes 8 bytes to a BAR that declares `width: 8`. */
+  /**
+   * The driver writes 8 bytes to a BAR that declares `width: 8`.
+   *
+   * @param offset Bytes from the start of the BAR.
+   * @param value What it wrote, unsigned.
+   * @param width Bytes: 8.
+   * @param bar BAR number, 0 to 5.
+   * @param byteEnables Bit n: byte n was written; all but in a widened write.
+   */
   write64?(
     offset: number,
     value: bigint,

@@ -89,7 +89,10 @@ export class Port {
   /**
    * Plugs a device whose specification has been checked.
    *
-   * @throws {NoModule} {NotPermitted} {AbiMismatch} {PlugFailed}
+   * @throws {NoModule} when there is no device node.
+   * @throws {NotPermitted} when this user may not open it.
+   * @throws {AbiMismatch} when the module is of another version.
+   * @throws {PlugFailed} when the kernel did not take the device.
    */
   static async open(spec: DeviceSpec): Promise<Port> {
     const file = new File(await loadRuntime());

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { VmError } from "../kernel/vm/errors.ts";
 import { type Device, open } from "./device.ts";
 import { checkDriver, exercise, runShell, summary } from "./driver.ts";
 import {
@@ -178,36 +179,30 @@ async function runInVm(options: Options): Promise<number> {
       "cannot run this device in a VM: the runtime does not say which file it runs",
     );
   }
-  try {
-    // The VM sees our files, but none that it makes outlive it.
-    await helperPath();
-    const runtime = "bun" in process.versions ? [] : ["run", "-A"];
-    const { status } = await vm.runInVm({
-      // Not on the driver's CPU: see driver.ts.
-      command: [
-        "taskset",
-        "--cpu-list",
-        "1-1023",
-        process.execPath,
-        ...runtime,
-        script,
-        ...options.args,
-      ],
-      kernel: options.kernel,
-      // A driver's interrupt handler that waits for the model has a CPU to
-      // itself; runtimes have threads of their own besides the model's.
-      cpus: 4,
-      // The inner process ends in time; this is for a guest that does not.
-      timeout: options.timeout && options.timeout + 60,
-      env: { BARKEEP_VM: "1", DENO_NO_UPDATE_CHECK: "1" },
-      tty: options.shell ? true : undefined,
-    });
-    return status;
-  } catch (error) {
-    if (!(error instanceof vm.VmError)) throw error;
-    process.stderr.write(`vm: ${error.code}: ${error.message}\n`);
-    return error.status;
-  }
+  // The VM sees our files, but none that it makes outlive it.
+  await helperPath();
+  const runtime = "bun" in process.versions ? [] : ["run", "-A"];
+  const { status } = await vm.runInVm({
+    // Not on the driver's CPU: see driver.ts.
+    command: [
+      "taskset",
+      "--cpu-list",
+      "1-1023",
+      process.execPath,
+      ...runtime,
+      script,
+      ...options.args,
+    ],
+    kernel: options.kernel,
+    // A driver's interrupt handler that waits for the model has a CPU to
+    // itself; runtimes have threads of their own besides the model's.
+    cpus: 4,
+    // The inner process ends in time; this is for a guest that does not.
+    timeout: options.timeout && options.timeout + 60,
+    env: { BARKEEP_VM: "1", DENO_NO_UPDATE_CHECK: "1" },
+    tty: options.shell ? true : undefined,
+  });
+  return status;
 }
 
 /**
@@ -330,6 +325,10 @@ function report(error: unknown): number {
   if (error instanceof ModelFailed) {
     console.error(`${error.name}: ${withStack(error)}`);
     return exit.failed;
+  }
+  if (error instanceof VmError) {
+    console.error(`vm: ${error.code}: ${error.message}`);
+    return error.status;
   }
   if (error instanceof BarkeepError) {
     console.error(`${error.name}: ${error.message}`);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+import { BarkeepError } from "../../ffi/errors.ts";
+
 /** Exit statuses of the throw-away VM that are not the command's own. */
 export const exit = {
   /** The command line was wrong (`EX_USAGE`). */
@@ -47,13 +49,18 @@ const statuses: Record<VmErrorCode, number> = {
  * }
  * ```
  */
-export class VmError extends Error {
+export class VmError extends BarkeepError {
   /** Names the kind of failure. */
-  readonly code: VmErrorCode;
+  override readonly code: VmErrorCode;
 
+  /**
+   * Makes one.
+   *
+   * @param code Names the kind of failure.
+   * @param message What was tried, what was found, what to do.
+   */
   constructor(code: VmErrorCode, message: string) {
-    super(message);
-    this.name = "VmError";
+    super(code, message);
     this.code = code;
   }
 
