@@ -141,7 +141,7 @@ struct barkeep_slots {
  * @local: brings it to this CPU
  * @later: the same at the next tick
  * @remote: brings it to another
- * @travelling: how many of these two are on their way
+ * @travelling: how many of these three are on their way
  * @dev: the device
  * @irq: Linux interrupt number, or 0 while none is allocated
  * @cpu: the one it is affine to

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const path = (relative: string): string =>
+  fileURLToPath(new URL(relative, import.meta.url));
+
+// Time to build and boot.
+const patient = { timeout: 600_000 };
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a file with this runtime, as a user does. */
+function run(file: string, ...args: string[]): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [file, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "", stderr = "";
+    child.stdout.on("data", (data) => stdout += data);
+    child.stderr.on("data", (data) => stderr += data);
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+function assertDemo({ status, stdout, stderr }: Run, interrupts: string): void {
+  assert.equal(status, 0, `${stdout}\n${stderr}`);
+  const expected = [
+    "plugged 1234:11e8 as 0100:00:00.0",
+    "driver: id 0x010000ed",
+    "driver: liveness ok",
+    "driver: factorial(10) = 3628800",
+    "driver: dma 4096 bytes out and back ok",
+    `driver: 3 interrupts (${interrupts})`,
+    "driver: passed",
+    "unplugged",
+  ];
+  const printed = stdout.trimEnd().split("\n");
+  assert.deepEqual(
+    printed.filter((line) => expected.includes(line)),
+    expected,
+    stdout,
+  );
+  assert.equal(printed.at(-1), "unplugged");
+}
+
+describe("devices/edu.ts", () => {
+  for (const kernel of ["6.1", "6.12"]) {
+    test(`passes its driver's self-test on ${kernel}`, patient, async () => {
+      const ran = await run(path("../devices/edu.ts"), "--kernel", kernel);
+      assertDemo(ran, "MSI");
+    });
+  }
+
+  test("does so by INTx", patient, async () => {
+    assertDemo(await run(path("../devices/edu.ts"), "--intx"), "INTx");
+  });
+
+  test("refuses an option that it does not know, and exits 64", async () => {
+    const { status, stderr } = await run(path("../devices/edu.ts"), "--intex");
+    assert.equal(status, 64);
+    assert.match(stderr, /--intex/);
+    assert.match(stderr, /--help/);
+  });
+});
+
+describe("README.md", () => {
+  const text = readFileSync(path("../README.md"), "utf8");
+  const [example = ""] = text.match(/(?<=```ts\n).*?(?=```)/s) ?? [];
+
+  test("shows a device of at most 15 lines", () => {
+    const lines = example.trim().split("\n").length;
+    assert.ok(lines > 5 && lines <= 15, `${lines} lines`);
+  });
+
+  test("shows a device that works", patient, async () => {
+    const directory = mkdtempSync(join(tmpdir(), "barkeep-"));
+    try {
+      const file = join(directory, "counter.ts");
+      const api = path("../mod.ts");
+      writeFileSync(file, example.replace("./mod.ts", api));
+      const { status, stdout, stderr } = await run(file, "--timeout", "3");
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^plugged 1234:c0de as 0100:00:00\.0$/m);
+      assert.match(stdout, /^unplugged$/m);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe("A VM that cannot start", () => {
+  test("is a failure that says why", patient, async () => {
+    const vm = path("../kernel/vm.ts");
+    const { status, stderr } = await run(
+      vm,
+      "--no-module",
+      "--qemu",
+      "-device nosuch",
+      "true",
+    );
+    assert.equal(status, 70);
+    assert.match(stderr, /nosuch/);
+  });
+});
