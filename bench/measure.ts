@@ -37,7 +37,7 @@ const counter = 2 * pageSize;
 /** What the driver reads; anything but all-ones, which would mean gone. */
 const answer = 0x600d;
 
-/** The layout that kernel/drivers/bench.c expects. */
+/** The layout that kernel/drivers/bench_main.c expects. */
 const spec: DeviceSpec = {
   id: { vendor: 0x1234, device: 0xbe9c },
   bars: [{

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the bench driver can measure: floors, and accesses to the device. */
+#include <linux/kthread.h>
+#include <linux/uaccess.h>
+
+#include "bench.h"
+
+/* Between two looks at the clock, which takes longer than what is measured. */
+#define BENCH_SPINS		4096
+
+/* A register that is never all-ones. */
+int bench_read(struct bench *bench, unsigned int offset)
+{
+	if (!PCI_POSSIBLE_ERROR(readl(bench->regs + offset)))
+		return 0;
+	/* Or nobody answered in time: that spoils a run, but the device is there. */
+	if (pci_device_is_present(bench->pdev))
+		return -ETIMEDOUT;
+	WRITE_ONCE(bench->gone, true);
+	return -ENODEV;
+}
+
+static int bench_nothing(struct bench *bench)
+{
+	return 0;
+}
+
+static int bench_fault(struct bench *bench)
+{
+	u64 value;
+
+	return copy_from_kernel_nofault(&value, bench->guard, sizeof(value)) ? 0 : -EIO;
+}
+
+/*
+ * Here and below, spinning without cpu_relax(): PAUSE takes longer than what is
+ * measured, on emulated CPUs and on some real ones.
+ */
+static int bench_handoff(struct bench *bench)
+{
+	u32 sent = bench->line + 1;
+	unsigned int spins = 0;
+
+	WRITE_ONCE(bench->line, sent);
+	while (READ_ONCE(bench->line) == sent)
+		if (!(++spins % BENCH_SPINS) && bench_over(bench))
+			return -ETIMEDOUT;
+	return 0;
+}
+
+int bench_partner(void *data)
+{
+	struct bench *bench = data;
+	unsigned int spins = 0;
+	u32 line;
+
+	while (!READ_ONCE(bench->partner_stop)) {
+		line = READ_ONCE(bench->line);
+		if (line & 1)
+			WRITE_ONCE(bench->line, line + 1);
+		/* It has a CPU to itself, on which others may depend. */
+		else if (!(++spins % BENCH_SPINS) && bench_over(bench))
+			break;
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static int bench_memcpy(struct bench *bench)
+{
+	memcpy(bench->to, bench->from, BENCH_COPY);
+	return 0;
+}
+
+static void bench_work(struct irq_work *work)
+{
+	WRITE_ONCE(container_of(work, struct bench, work)->worked, true);
+}
+
+static int bench_irq_work(struct bench *bench)
+{
+	unsigned int spins = 0;
+
+	WRITE_ONCE(bench->worked, false);
+	irq_work_queue(&bench->work);
+	while (!READ_ONCE(bench->worked))
+		if (!(++spins % BENCH_SPINS) && bench_over(bench))
+			return -ETIMEDOUT;
+	return 0;
+}
+
+static int bench_posted(struct bench *bench)
+{
+	writel(1, bench->regs + BENCH_POSTED);
+	return 0;
+}
+
+/* Waits until the model has taken all posted writes. */
+static int bench_drain(struct bench *bench)
+{
+	return bench_read(bench, BENCH_ANSWERED);
+}
+
+static int bench_shadow(struct bench *bench)
+{
+	return bench_read(bench, BENCH_SHADOW);
+}
+
+static int bench_answered(struct bench *bench)
+{
+	return bench_read(bench, BENCH_ANSWERED);
+}
+
+int bench_answered_atomic(struct bench *bench)
+{
+	unsigned long flags;
+	int error;
+
+	local_irq_save(flags);
+	error = bench_read(bench, BENCH_ANSWERED);
+	local_irq_restore(flags);
+	return error;
+}
+
+static int bench_doorbell(struct bench *bench)
+{
+	u32 sequence = bench->sequence + 1;
+	u64 deadline = ktime_get_mono_fast_ns() + NSEC_PER_SEC;
+	unsigned int spins = 0;
+
+	/* Never what a device that is gone reads as. */
+	if (PCI_POSSIBLE_ERROR(sequence))
+		sequence = 1;
+	bench->sequence = sequence;
+	writel(sequence, bench->regs + BENCH_DOORBELL);
+	while (readl(bench->regs + BENCH_COUNTER) != sequence)
+		if (!(++spins % BENCH_SPINS) &&
+		    (bench_over(bench) || ktime_get_mono_fast_ns() > deadline))
+			return -ETIMEDOUT;
+	return 0;
+}
+
+static const struct bench_path bench_paths[] = {
+	{ "nothing", bench_nothing },
+	{ "fault", bench_fault },
+	{ "handoff", bench_handoff, .partner = true },
+	{ "memcpy", bench_memcpy },
+	{ "irq_work", bench_irq_work },
+	{ "posted", bench_posted, .between = bench_drain },
+	{ "shadow", bench_shadow },
+	{ "answered", bench_answered },
+	{ "answered_atomic", bench_answered_atomic },
+	{ "doorbell", bench_doorbell },
+};
+
+const struct bench_path *bench_path_find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bench_paths); i++)
+		if (!strcmp(bench_paths[i].name, name))
+			return &bench_paths[i];
+	return NULL;
+}
+
+void bench_paths_init(struct bench *bench)
+{
+	bench->work = IRQ_WORK_INIT_HARD(bench_work);
+}
