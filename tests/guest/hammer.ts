@@ -12,9 +12,14 @@ import { eventually } from "./harness.ts";
 const file = (address: string): string =>
   `/sys/kernel/debug/bench-${address}/hammer`;
 
-/** Whether `bench.ko` is bound to a device. */
-export function isHammered(address: string): boolean {
-  return existsSync(file(address));
+/** Binds `bench.ko` to a device, should its probe have run into the timeout. */
+export async function bindBench(address: string): Promise<void> {
+  const bind = "/sys/bus/pci/drivers/bench/bind";
+  await eventually(async () => {
+    if (existsSync(file(address))) return true;
+    await writeFile(bind, address).catch(() => {});
+    return existsSync(file(address));
+  }, `bench.ko on ${address}`);
 }
 
 /** Has so many threads access it; returns once those before have ended. */
