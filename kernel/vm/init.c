@@ -3,131 +3,28 @@
  * First process of the throw-away VM. It loads the modules that stand in the
  * initramfs, stacks a scratch overlay on the host's root file system (9p,
  * read-only), runs one command there and tells vm.ts how it went.
- *
- * Everything that leaves the guest goes through one virtio port as frames of
- * a type byte, a little-endian 32-bit length and the payload. One port and not
- * one a stream: ports are separate queues, so the frame that carries the exit
- * status could overtake the last output. frames.ts is the other end.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "init.h"
+
 #define PORT "/dev/vport0p1"
-#define MAX_ENTRIES 512
-#define CHUNK 16384
 
-extern char **environ;
-
-static int port = -1;
-static int kmsg = -1;
-
-/* The job, as initramfs.ts wrote it: NUL-terminated key and value, in turn. */
-static struct {
-	char *args[MAX_ENTRIES];
-	char *env[MAX_ENTRIES];
-	char *load[MAX_ENTRIES];
-	int nargs, nenv, nload;
-	const char *cwd, *modules, *release, *module;
-	bool tty, input;
-	int rows, columns;
-} job;
-
-static void write_all(int fd, const void *data, size_t length)
-{
-	const char *at = data;
-
-	while (length) {
-		ssize_t n = write(fd, at, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		at += n;
-		length -= n;
-	}
-}
-
-static void send_frame(char type, const void *data, uint32_t length)
-{
-	static char frame[5 + CHUNK];
-
-	frame[0] = type;
-	memcpy(frame + 1, &length, 4);
-	memcpy(frame + 5, data, length);
-	write_all(port, frame, 5 + length);
-}
-
-static void power_off(void)
-{
-	reboot(RB_POWER_OFF);
-	_exit(1);
-}
-
-/* vm.ts ends QEMU when it has read the last frame; this is for when it cannot. */
-static void leave(void)
-{
-	sleep(5);
-	power_off();
-}
-
-static void drain_kmsg(void)
-{
-	char record[8192];
-	ssize_t n;
-
-	for (;;) {
-		n = read(kmsg, record, sizeof(record));
-		if (n > 0)
-			send_frame('k', record, n);
-		else if (n == 0 || (errno != EPIPE && errno != EINTR))
-			return;
-	}
-}
-
-static void die(const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-	int saved = errno, n;
-
-	va_start(args, format);
-	n = vsnprintf(text, sizeof(text) - 128, format, args);
-	va_end(args);
-	n += snprintf(text + n, 128, ": %s", strerror(saved));
-	if (port < 0) {
-		dprintf(STDOUT_FILENO, "init: %s\n", text);
-		sleep(1);
-		power_off();
-	}
-	if (kmsg >= 0)
-		drain_kmsg();
-	send_frame('f', text, n);
-	leave();
-}
+struct job job;
 
 static void mount_or_die(const char *source, const char *target,
 			 const char *type, unsigned long flags,
@@ -257,166 +154,6 @@ static void loopback_up(void)
 	close(fd);
 }
 
-/* The command's ends of its streams and ours; -1 where there is none. */
-struct streams {
-	int in, out, err;
-	int child_in, child_out, child_err;
-	bool asked; /* for input that has not come yet */
-};
-
-static void set_window(int fd, int columns, int rows)
-{
-	struct winsize size = { .ws_col = columns, .ws_row = rows };
-
-	ioctl(fd, TIOCSWINSZ, &size);
-}
-
-static void open_streams(struct streams *s)
-{
-	int in[2], out[2], err[2];
-
-	if (job.tty) {
-		int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-		int slave;
-
-		if (master < 0 || grantpt(master) || unlockpt(master))
-			die("cannot open a terminal");
-		slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (slave < 0)
-			die("cannot open %s", ptsname(master));
-		set_window(master, job.columns, job.rows);
-		fcntl(master, F_SETFL, O_NONBLOCK);
-		*s = (struct streams){ master, master, -1, slave, slave, slave, false };
-		return;
-	}
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		die("cannot open pipes");
-	fcntl(out[0], F_SETFL, O_NONBLOCK);
-	fcntl(err[0], F_SETFL, O_NONBLOCK);
-	*s = (struct streams){ -1, out[0], err[0], -1, out[1], err[1], false };
-	if (job.input) {
-		if (pipe2(in, O_CLOEXEC))
-			die("cannot open pipes");
-		fcntl(in[1], F_SETFL, O_NONBLOCK);
-		s->in = in[1];
-		s->child_in = in[0];
-	} else {
-		s->child_in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	}
-}
-
-static pid_t start_command(struct streams *s)
-{
-	pid_t child = fork();
-	sigset_t none;
-
-	if (child < 0)
-		die("cannot fork");
-	if (child) {
-		close(s->child_in);
-		if (!job.tty) {
-			close(s->child_out);
-			close(s->child_err);
-		}
-		return child;
-	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	if (job.tty)
-		ioctl(s->child_in, TIOCSCTTY, 0);
-	dup2(s->child_in, STDIN_FILENO);
-	dup2(s->child_out, STDOUT_FILENO);
-	dup2(s->child_err, STDERR_FILENO);
-	environ = job.env;
-	if (chdir(job.cwd))
-		dprintf(STDERR_FILENO, "vm: cannot enter %s: %s\n", job.cwd,
-			strerror(errno));
-	execvp(job.args[0], job.args);
-	dprintf(STDERR_FILENO, "vm: cannot run %s: %s\n", job.args[0],
-		strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
-/* Returns false at the end of the stream. */
-static bool pass_on(char type, int fd)
-{
-	char data[CHUNK];
-	ssize_t n = read(fd, data, sizeof(data));
-
-	if (n > 0)
-		send_frame(type, data, n);
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-static void drain(char type, int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	while (fd >= 0 && poll(&p, 1, 0) > 0 && pass_on(type, fd))
-		;
-}
-
-/*
- * Acts on whole frames from the host: 'i' input (empty: its end), 's' a signal
- * for the command, 'r' a new window size.
- */
-static void handle_host(struct streams *s, pid_t child)
-{
-	static char buffer[2 * CHUNK];
-	static size_t have;
-	ssize_t n = read(port, buffer + have, sizeof(buffer) - have);
-
-	if (n == 0)
-		power_off();
-	if (n < 0)
-		return;
-	have += n;
-	for (;;) {
-		uint32_t length, words[2] = { 0 };
-		char *data = buffer + 5;
-
-		if (have < 5)
-			return;
-		memcpy(&length, buffer + 1, 4);
-		if (length > CHUNK)
-			power_off();
-		if (have < 5 + length)
-			return;
-		memcpy(words, data, length < 8 ? length : 8);
-		if (buffer[0] == 'i')
-			s->asked = false;
-		if (buffer[0] == 'i' && s->in >= 0 && length) {
-			write_all(s->in, data, length);
-		} else if (buffer[0] == 'i' && s->in >= 0 && !job.tty) {
-			close(s->in);
-			s->in = -1;
-		} else if (buffer[0] == 's' && words[0] < 64) {
-			kill(-child, words[0]);
-		} else if (buffer[0] == 'r' && job.tty) {
-			set_window(s->out, words[0], words[1]);
-		}
-		have -= 5 + length;
-		memmove(buffer, data + length, have);
-	}
-}
-
-/* Returns true when the command itself has ended; its status is in *status. */
-static bool reap(pid_t child, int *status)
-{
-	bool ended = false;
-	int how;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
-		if (pid != child)
-			continue;
-		ended = true;
-		*status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
-	}
-	return ended;
-}
-
 /*
  * What the command left running goes with the machine, but its files are
  * closed first, so that what the kernel says about that is still heard.
@@ -428,47 +165,6 @@ static void kill_the_rest(void)
 		if (waitpid(-1, NULL, WNOHANG) < 0)
 			return;
 		usleep(5000);
-	}
-}
-
-static uint32_t attend(struct streams *s, pid_t child, int children)
-{
-	struct signalfd_siginfo info;
-	int status = 0;
-
-	for (;;) {
-		struct pollfd fds[] = {
-			{ .fd = port, .events = POLLIN },
-			{ .fd = children, .events = POLLIN },
-			{ .fd = kmsg, .events = POLLIN },
-			{ .fd = s->out, .events = POLLIN },
-			{ .fd = s->err, .events = POLLIN },
-			/* Asking for input only when there is room keeps signals from queueing behind it. */
-			{ .fd = s->asked ? -1 : s->in, .events = POLLOUT },
-		};
-
-		if (poll(fds, 6, -1) < 0)
-			continue;
-		if (fds[0].revents)
-			handle_host(s, child);
-		if (fds[2].revents)
-			drain_kmsg();
-		if (fds[3].revents && !pass_on('o', s->out) && !job.tty)
-			s->out = -1;
-		if (fds[4].revents && !pass_on('e', s->err))
-			s->err = -1;
-		if (fds[5].revents & POLLOUT) {
-			send_frame('w', "", 0);
-			s->asked = true;
-		} else if (fds[5].revents && !job.tty) {
-			close(s->in);
-			s->in = -1;
-		}
-		if (fds[1].revents) {
-			read(children, &info, sizeof(info));
-			if (reap(child, &status))
-				return status;
-		}
 	}
 }
 

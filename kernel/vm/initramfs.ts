@@ -94,9 +94,17 @@ function describe(job: Job): [string, string][] {
   return entries;
 }
 
+const initSources = ["init.c", "init_command.c", "init_frames.c"];
+
+const besides = (file: string): string =>
+  fileURLToPath(new URL(file, import.meta.url));
+
 async function buildInit(): Promise<string> {
-  const source = fileURLToPath(new URL("./init.c", import.meta.url));
-  const path = cachePath(`init-${hash(readFileSync(source))}`);
+  const sources = initSources.map(besides);
+  const contents = [...sources, besides("init.h")].map((file) =>
+    readFileSync(file)
+  );
+  const path = cachePath(`init-${hash(...contents)}`);
   return await cached(path, async (temporary) => {
     const compiler = await zig();
     say("building the guest's init (the compiler's first run takes a while)");
@@ -111,12 +119,12 @@ async function buildInit(): Promise<string> {
       "-Wall",
       "-o",
       temporary,
-      source,
+      ...sources,
     ]);
     if (status !== 0) {
       throw new VmError(
         "BUILD_FAILED",
-        `zig cc could not build ${source} (status ${status}):\n${stderr}`,
+        `zig cc could not build ${sources[0]} (status ${status}):\n${stderr}`,
       );
     }
   });
