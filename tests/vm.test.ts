@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -28,6 +28,9 @@ function cli(args: readonly string[], input?: string) {
 const runtimeArguments = (): string[] =>
   "deno" in process.versions ? ["run", "-A"] : [];
 
+/** What scripts call it. */
+const runtime = "deno" in process.versions ? "deno" : "bun";
+
 const script = (text: string): string[] => ["sh", "-c", text];
 
 for (const kernel of ["6.1", "6.12"]) {
@@ -47,7 +50,7 @@ for (const kernel of ["6.1", "6.12"]) {
           command: script(
             `uname -r; nproc; pwd; echo "$GREETING"; printf '\\377\\0' >&2; ` +
               `modprobe uio_pci_generic && ls -d /sys/module/uio; ` +
-              `command -v "$(basename ${process.execPath})"; ` +
+              `readlink -f "$(command -v ${runtime})"; ` +
               `echo scratch > written && cat written; sleep 1000 & exit 3`,
           ),
         });
@@ -58,7 +61,7 @@ for (const kernel of ["6.1", "6.12"]) {
           place,
           "a b  c",
           "/sys/module/uio",
-          process.execPath,
+          realpathSync(process.execPath),
           "scratch",
         ]);
         assert.equal(result.stderr, "\ufffd\0");
