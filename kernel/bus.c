@@ -198,6 +198,10 @@ int barkeep_bus_reserve(struct barkeep_device *dev, u32 domain)
 	return 0;
 }
 
+/*
+ * For a domain whose bus has gone, from sysfs and proc too. What still holds the
+ * old function reaches it by pointer; the number leads nowhere any more.
+ */
 void barkeep_bus_release(struct barkeep_device *dev)
 {
 	mutex_lock(&bus_domains_lock);

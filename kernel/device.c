@@ -27,7 +27,6 @@ static void barkeep_device_destroy(struct work_struct *work)
 		barkeep_irq_destroy(dev);
 		barkeep_dma_destroy(dev);
 		barkeep_window_release(dev);
-		barkeep_bus_release(dev);
 		barkeep_slots_destroy(dev);
 		barkeep_ring_destroy(dev);
 		barkeep_bars_destroy(dev);
@@ -102,6 +101,8 @@ static void barkeep_device_enter_bus(struct barkeep_device *dev)
 static void barkeep_device_leave_bus(struct barkeep_device *dev)
 {
 	barkeep_bus_unplug(dev);
+	/* Before the state says so: whoever has seen it may plug into this domain. */
+	barkeep_bus_release(dev);
 	barkeep_device_kill(dev);
 
 	mutex_lock(&dev->lock);

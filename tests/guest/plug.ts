@@ -8,15 +8,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { msi, open, pcie, PlugFailed, pm, vendor } from "../../mod.ts";
-import {
-  type Card,
-  eventually,
-  guestTest,
-  isPresent,
-  plain,
-  plug,
-  sysfs,
-} from "./harness.ts";
+import { guestTest, isPresent, plain, plug, sysfs } from "./harness.ts";
 
 const lspci = (address: string, ...options: string[]): string =>
   execFileSync("lspci", ["-D", "-s", address, ...options], {
@@ -109,20 +101,11 @@ guestTest("the host walks the capabilities given, in their order", async () => {
   assert.match(text, /LnkCap:.*Speed 8GT\/s, Width x4/);
 });
 
-/** The next card that gets this domain; numbers are free a moment after `gone`. */
-function plugUntil(domain: string, value: number): Promise<Card> {
-  return eventually(async () => {
-    const card = await plug({}, { read: () => value });
-    if (card.address.startsWith(domain)) return card;
-    await card[Symbol.asyncDispose]();
-  }, `a card in domain ${domain}`);
-}
-
 guestTest(
   "two devices of one process get domains 0100 and 0101, and a free one is used again",
   async () => {
-    await using first = await plugUntil("0100", 1);
-    await using second = await plugUntil("0101", 2);
+    await using first = await plug({}, { read: () => 1 });
+    await using second = await plug({}, { read: () => 2 });
     assert.equal(first.address, "0100:00:00.0");
     assert.equal(second.address, "0101:00:00.0");
     assert.equal(await first.driver.read(0), 1);
@@ -130,9 +113,33 @@ guestTest(
     await first[Symbol.asyncDispose]();
     assert.ok(!isPresent(first.address));
     assert.equal(await second.driver.read(0), 2, "the other goes on");
-    await using third = await plugUntil("0100", 3);
+    await using third = await plug({}, { read: () => 3 });
+    assert.equal(third.address, "0100:00:00.0");
     assert.equal(await third.driver.read(0), 3);
     assert.equal(await second.driver.read(0), 2);
+  },
+);
+
+guestTest(
+  "a device plugged after another is gone gets its domain again",
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      const handled = await plug({}, { read: () => round });
+      assert.equal(handled.address, "0100:00:00.0");
+      assert.equal(await handled.driver.read(0), round);
+      await handled[Symbol.asyncDispose]();
+      const iterated = await plug({}, (event) => {
+        if (event.kind === "read") event.complete(~round >>> 0);
+      });
+      assert.equal(iterated.address, "0100:00:00.0");
+      assert.equal(await iterated.driver.read(0), ~round >>> 0);
+      await iterated[Symbol.asyncDispose]();
+    }
+    // By name; another would be refused.
+    for (let round = 0; round < 5; round++) {
+      await using device = await open({ ...plain, domain: 0x123 });
+      assert.equal(await device.plugged, "0123:00:00.0");
+    }
   },
 );
 
