@@ -88,23 +88,28 @@ interface Build {
 }
 
 /**
- * Builds in a copy, so that the source tree stays clean. The copy stays for
- * the next build, which then compiles only what has changed, unless there were
- * warnings: those have to come again.
+ * Builds in a copy, so that the source tree stays clean. The copy of our own
+ * sources stays for the next build, which then compiles only what has changed,
+ * unless there were warnings: those have to come again.
  */
 async function build(kernel: Kernel, { from, sources, to }: Build) {
   say(`building modules for Linux ${kernel.release}`);
   const copy = cachePath("build", `${kernel.release}-${hash(from)}`);
   await locked(copy, async () => {
-    refresh(copy, { from, sources });
-    const complaints = await make(kernel, copy);
-    mkdirSync(to);
-    writeFileSync(join(to, warningsFile), complaints);
-    const modules = filesIn(copy).filter((file) => file.endsWith(".ko"));
-    for (const file of modules) {
-      cpSync(join(copy, file), join(to, basename(file)));
+    let stays = from === kernelDirectory;
+    try {
+      refresh(copy, { from, sources });
+      const complaints = await make(kernel, copy);
+      if (complaints) stays = false;
+      mkdirSync(to);
+      writeFileSync(join(to, warningsFile), complaints);
+      const modules = filesIn(copy).filter((file) => file.endsWith(".ko"));
+      for (const file of modules) {
+        cpSync(join(copy, file), join(to, basename(file)));
+      }
+    } finally {
+      if (!stays) rmSync(copy, { recursive: true });
     }
-    if (complaints) rmSync(copy, { recursive: true });
   });
 }
 
