@@ -22,10 +22,21 @@ interface Run {
 
 /** Runs a file with this runtime, as a user does. */
 function run(file: string, ...args: string[]): Promise<Run> {
+  return runWith("", file, ...args);
+}
+
+/** The same, with what the user types. */
+function runWith(
+  input: string,
+  file: string,
+  ...args: string[]
+): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [file, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.on("error", () => {}); // it need not read it
+    child.stdin.end(input);
     let stdout = "", stderr = "";
     child.stdout.on("data", (data) => stdout += data);
     child.stderr.on("data", (data) => stderr += data);
@@ -66,6 +77,22 @@ describe("devices/edu.ts", () => {
   test("does so by INTx", patient, async () => {
     assertDemo(await run(path("../devices/edu.ts"), "--intx"), "INTx");
   });
+
+  test(
+    "gives a shell that sees the device, with --shell",
+    patient,
+    async () => {
+      const place = "/sys/bus/pci/devices/0100:00:00.0";
+      const typed = `cat ${place}/vendor ${place}/device; tty; exit 3\n`;
+      const ran = await runWith(typed, path("../devices/edu.ts"), "--shell");
+      const { status, stdout, stderr } = ran;
+      assert.equal(status, 0, `${stdout}\n${stderr}`);
+      const lines = stdout.split(/\r?\n/).filter(Boolean);
+      assert.match(stdout, /0x1234\r?\n0x11e8\r?\n\/dev\/pts\//);
+      assert.ok(lines.includes("plugged 1234:11e8 as 0100:00:00.0"), stdout);
+      assert.equal(lines.at(-1), "unplugged");
+    },
+  );
 
   test("refuses an option that it does not know, and exits 64", async () => {
     const { status, stderr } = await run(path("../devices/edu.ts"), "--intex");
