@@ -9,6 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runInVm, VmError } from "../kernel/vm.ts";
+import { locked } from "../kernel/vm/cache.ts";
 import { logLine, scanLog } from "../kernel/vm/log.ts";
 
 const vm = fileURLToPath(new URL("../kernel/vm.ts", import.meta.url));
@@ -27,6 +28,10 @@ function cli(args: readonly string[], input?: string) {
 
 const runtimeArguments = (): string[] =>
   "deno" in process.versions ? ["run", "-A"] : [];
+
+/** Runs a piece of TypeScript. */
+const evaluate = (text: string): string[] =>
+  "deno" in process.versions ? ["eval", "--ext=ts", text] : ["-e", text];
 
 /** What scripts call it. */
 const runtime = "deno" in process.versions ? "deno" : "bun";
@@ -159,6 +164,54 @@ function commandLines(): string[] {
   });
   return stdout.trim().split(" ");
 }
+
+test(
+  "who waits for another process to make the same thing says so, once",
+  patient,
+  async () => {
+    const place = mkdtempSync(join(tmpdir(), "barkeep-test-"));
+    const path = join(place, "thing");
+    const cache = new URL("../kernel/vm/cache.ts", import.meta.url);
+    const child = spawn(
+      process.execPath,
+      evaluate(`
+        import { locked } from ${JSON.stringify(fileURLToPath(cache))};
+        await locked(${JSON.stringify(path)}, () => {
+          console.log("made");
+          return Promise.resolve();
+        });
+      `),
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    let stdout = "", stderr = "";
+    child.stdout.on("data", (data) => stdout += data);
+    try {
+      await locked(path, async () => {
+        await new Promise<void>((resolve, reject) => {
+          child.stderr.on("data", (data) => {
+            stderr += data;
+            if (stderr.includes("\n")) resolve();
+          });
+          child.on("error", reject);
+          child.on("close", () => reject(new Error(`it ended: ${stderr}`)));
+        });
+        // It looks again, and again.
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        assert.equal(stdout, "");
+      });
+      const status = await new Promise((resolve) => child.on("close", resolve));
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout, "made\n");
+      const lines = stderr.trim().split("\n");
+      assert.equal(lines.length, 1, stderr);
+      assert.match(stderr, /^vm: waiting for another process to make /);
+      assert.ok(stderr.includes(path), stderr);
+    } finally {
+      child.kill();
+      rmSync(place, { recursive: true });
+    }
+  },
+);
 
 test("an unknown option is an error that says what to do", () => {
   const { status, stderr } = cli(["--colour", "true"]);

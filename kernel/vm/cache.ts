@@ -13,6 +13,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { VmError } from "./errors.ts";
+import { say } from "./process.ts";
 
 /** Where all that is downloaded or built lives; deleting it is always safe. */
 export function cachePath(...parts: string[]): string {
@@ -129,17 +130,29 @@ const reasons: Record<string, string> = {
   ENOSPC: "the file system is full",
 };
 
+/** Looks at a lock before we say that we wait: a second of them. */
+const quietLooks = 10;
+
 /** The file names its owner, so that one who was killed does not block us. */
 async function lock(path: string): Promise<() => void> {
-  for (;;) {
+  for (let looks = 0;; looks++) {
     try {
       writeFileSync(path, String(process.pid), { flag: "wx" });
       return () => rmSync(path, { force: true });
     } catch (error) {
       if (!isCode(error, "EEXIST")) throw unwritable(dirname(path), error);
     }
-    if (!ownerAlive(path)) rmSync(path, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, 100));
+    if (!ownerAlive(path)) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    if (looks === quietLooks) {
+      say(
+        `waiting for another process to make ${path.replace(/\.lock$/, "")} ` +
+          `(if there is none, delete ${path})`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
