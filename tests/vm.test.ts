@@ -136,6 +136,21 @@ test("--timeout kills the VM, says so and exits with 124", patient, () => {
   assert.match(stderr, /time limit of 2 s reached/);
 });
 
+test(
+  "--timeout kills a command that runs, and what it printed is passed through",
+  patient,
+  () => {
+    const { status, stdout, stderr } = cli([
+      ...["--no-module", "--timeout", "20", "--"],
+      ...script("echo out; echo err >&2; sleep 1000; echo late"),
+    ]);
+    assert.equal(status, 124);
+    assert.equal(stdout, "out\n");
+    assert.match(stderr, /^err$/m);
+    assert.match(stderr, /time limit of 20 s reached/);
+  },
+);
+
 test("QEMU does not outlive a vm.ts that is killed", patient, async () => {
   const marker = `barkeep-test-${process.pid}`;
   const child = spawn(process.execPath, [
