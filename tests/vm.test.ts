@@ -228,6 +228,126 @@ test(
   },
 );
 
+const project = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * In a mount namespace of its own: takes commands out of /usr/bin, or puts
+ * others in their place (NAME=TARGET), and runs what follows "--". The runtime
+ * and the project are where any user gets to; $place is gone with the namespace.
+ */
+const without = `
+  set -e
+  mount -t tmpfs -o mode=0755 tmpfs "$place"
+  mkdir "$place/upper" "$place/work" "$place/project"
+  mkdir -m 1777 "$place/home"
+  touch "$place/runtime"
+  mount --bind "$runtime" "$place/runtime"
+  mount --bind "$project" "$place/project"
+  mount -t overlay overlay /usr/bin -o \
+    "lowerdir=/usr/bin,upperdir=$place/upper,workdir=$place/work"
+  while [ "$1" != -- ]; do
+    case "$1" in
+      *=*) ln -sf "\${1#*=}" "/usr/bin/\${1%%=*}" ;;
+      *) rm "/usr/bin/$1" ;;
+    esac
+    shift
+  done
+  shift
+  cd /
+  export HOME="$place/home"
+  exec "$@"
+`;
+
+/** The command line on a machine that lacks commands. */
+function cliWithout(changes: readonly string[], user: readonly string[] = []) {
+  const place = mkdtempSync(join(tmpdir(), "barkeep-test-"));
+  try {
+    const own = [
+      join(place, "runtime"),
+      ...runtimeArguments(),
+      join(place, "project/kernel/vm.ts"),
+      ...["--no-module", "true"],
+    ];
+    return spawnSync(
+      "unshare",
+      ["--mount", ...script(without), "sh", ...changes, "--", ...user, ...own],
+      {
+        encoding: "utf8",
+        env: {
+          PATH: process.env.PATH,
+          place,
+          project,
+          runtime: realpathSync(process.execPath),
+        },
+      },
+    );
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+const needsRoot = {
+  skip: process.getuid?.() !== 0 && "only root can hide commands",
+};
+const nobody = [
+  "setpriv",
+  ...["--reuid=65534", "--regid=65534", "--clear-groups"],
+];
+
+/** The whole of what is said on a machine that lacks QEMU. */
+function assertAdvice(stderr: string, problem: string): void {
+  const install = "apt-get update && apt-get install -y " +
+    "--no-install-recommends qemu-system-x86";
+  assert.ok(
+    stderr.endsWith(
+      `vm: NOT_PREPARED: ${problem}.\n` +
+        `Run this as root, then try again:\n  ${install}\n`,
+    ),
+    stderr,
+  );
+}
+
+const qemu = "qemu-system-x86_64";
+const lacking = "this machine lacks qemu-system-x86, " +
+  "and only root with apt can install that";
+
+test(
+  "without QEMU, a user who is not root is told what to install: status 69",
+  needsRoot,
+  () => {
+    const { status, stdout, stderr } = cliWithout([qemu], nobody);
+    assert.equal(status, 69, stderr);
+    assert.equal(stdout, "");
+    assertAdvice(stderr, lacking);
+  },
+);
+
+test(
+  "without QEMU and apt, root is told what to install: status 69",
+  needsRoot,
+  () => {
+    const { status, stdout, stderr } = cliWithout([qemu, "apt-get"]);
+    assert.equal(status, 69, stderr);
+    assert.equal(stdout, "");
+    assertAdvice(stderr, lacking);
+  },
+);
+
+test(
+  "where apt-get cannot install QEMU, root is told what to do: status 69",
+  needsRoot,
+  () => {
+    const { status, stdout, stderr } = cliWithout([qemu, "apt-get=false"]);
+    assert.equal(status, 69, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^vm: installing qemu-system-x86 \(once\)$/m);
+    assertAdvice(
+      stderr,
+      "apt-get could not install qemu-system-x86 (status 1)",
+    );
+  },
+);
+
 test("an unknown option is an error that says what to do", () => {
   const { status, stderr } = cli(["--colour", "true"]);
   assert.equal(status, 64);
