@@ -9,7 +9,7 @@ import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
 
 /** What identifies a function; the numbers at the top of its config space. */
 export interface DeviceId {
-  /** Vendor ID, 16 bits; neither 0 nor 0xffff. */
+  /** Vendor ID, 16 bits; none of 0, 1 and 0xffff. */
   readonly vendor: number;
   /** Device ID, 16 bits. */
   readonly device: number;
@@ -203,6 +203,12 @@ function checkId(id: DeviceId | undefined, say: Say): void {
   bits("subsystem", 0xffff);
   bits("revision", 0xff);
   bits("class", 0xffffff);
+  if (id.vendor === 1) {
+    say(
+      "id.vendor is 1, which tells the host to wait for a function that is not ready: " +
+        "use another, such as 0x1234",
+    );
+  }
   if (id.vendor === 0xffff || id.vendor === 0) {
     say(
       `id.vendor is ${

@@ -95,6 +95,7 @@ test("checkSpec() refuses IDs that are too large, or an empty slot's", () => {
   only({ id: { vendor: 0x12345, device: 1 } }, /id\.vendor is 0x12345/);
   only({ id: { vendor: 0x1234 } }, /id\.device is undefined/);
   only({ id: { vendor: 0xffff, device: 1 } }, /empty slot/);
+  only({ id: { vendor: 1, device: 1 } }, /id\.vendor is 1, .*not ready/);
   only({ id: { ...id, class: 0x1000000 } }, /id\.class is 0x1000000/);
   only({ id: { ...id, revision: 1.5 } }, /id\.revision is 1\.5/);
   only({ id: undefined }, /id is missing/);
