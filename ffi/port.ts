@@ -290,7 +290,8 @@ function plugReason(error: number, spec: DeviceSpec): string {
       return "the kernel has no memory for its BARs. Make them smaller";
     case errno.EINVAL:
       return "the kernel finds config space, BARs or regions invalid (errno EINVAL), and this " +
-        "library did not. Look at capabilities made by hand";
+        "library did not. Look at capabilities made by hand: MSI-X and Enhanced Allocation " +
+        "are not served yet, and PCI Express and MSI have to be as long as they say";
   }
   return `errno ${error}`;
 }

@@ -7,7 +7,16 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { msi, open, pcie, PlugFailed, pm, vendor } from "../../mod.ts";
+import {
+  BadSpec,
+  type Capability,
+  msi,
+  open,
+  pcie,
+  PlugFailed,
+  pm,
+  vendor,
+} from "../../mod.ts";
 import { guestTest, isPresent, plain, plug, sysfs } from "./harness.ts";
 
 const lspci = (address: string, ...options: string[]): string =>
@@ -151,6 +160,58 @@ guestTest("a domain that is taken is refused by name", async () => {
     (error) => error instanceof PlugFailed && /taken/.test(error.message),
   );
 });
+
+guestTest(
+  "a header type, which is not the model's, is BadSpec and named",
+  async () => {
+    for (
+      const spec of [
+        { ...plain, headerType: 1 },
+        { ...plain, id: { ...plain.id, headerType: 1 } },
+      ]
+    ) {
+      await assert.rejects(open(spec), (error) => {
+        assert.ok(error instanceof BadSpec, String(error));
+        assert.equal(error.mistakes.length, 1);
+        assert.match(
+          error.message,
+          /has a key "headerType" that means nothing: there may be /,
+        );
+        return true;
+      });
+    }
+  },
+);
+
+guestTest(
+  "config space that only the kernel finds invalid is PlugFailed with advice",
+  async () => {
+    const byHand = (name: string, bytes: number[]): Capability => ({
+      name,
+      bytes: Uint8Array.from(bytes),
+      writeMask: new Uint8Array(bytes.length),
+      clearMask: new Uint8Array(bytes.length),
+    });
+    const lists = [
+      [byHand("MSI-X", [0x11, 0, 3, 0, 0, 0, 0, 0, 0, 8, 0, 0])],
+      // Version 2, whose registers would run into the next one.
+      [byHand("short", [0x10, 0, 2, 0]), byHand("next", [0x09, 0, 3, 0])],
+    ];
+    for (const capabilities of lists) {
+      await assert.rejects(open({ ...plain, capabilities }), (error) => {
+        assert.ok(error instanceof PlugFailed, String(error));
+        assert.equal(error.errno, 22);
+        assert.match(
+          error.message,
+          /EINVAL.*Look at capabilities made by hand/,
+        );
+        return true;
+      });
+    }
+    await using card = await plug({});
+    assert.equal(card.address, "0100:00:00.0");
+  },
+);
 
 guestTest(
   "a BAR, a vector and an address that are not there are named",
