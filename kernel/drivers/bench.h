@@ -42,7 +42,8 @@
  * @hammers: threads
  * @hammer_count: how many
  * @accesses: all that they did
- * @unanswered: reads of theirs that came back as all-ones
+ * @answered: reads of theirs that the model answered
+ * @unanswered: those that came back as all-ones
  */
 struct bench {
 	struct pci_dev *pdev;
@@ -66,6 +67,7 @@ struct bench {
 	struct task_struct *hammers[BENCH_HAMMERS_MAX];
 	unsigned int hammer_count;
 	atomic64_t accesses;
+	atomic64_t answered;
 	atomic64_t unanswered;
 };
 

@@ -21,6 +21,8 @@ static int bench_hammer(void *data)
 		bench_read(bench, BENCH_SHADOW);
 		if (turn % 16 ? bench_read(bench, BENCH_ANSWERED) : bench_answered_atomic(bench))
 			atomic64_inc(&bench->unanswered);
+		else
+			atomic64_inc(&bench->answered);
 		atomic64_add(4, &bench->accesses);
 		cond_resched();
 	}
@@ -64,10 +66,11 @@ static ssize_t bench_hammer_read(struct file *file, char __user *buffer, size_t 
 				 loff_t *position)
 {
 	struct bench *bench = file->private_data;
-	char text[96];
-	int n = scnprintf(text, sizeof(text), "%u threads, %llu accesses, %llu unanswered%s\n",
+	char text[128];
+	int n = scnprintf(text, sizeof(text),
+			  "%u threads, %llu accesses, %llu answered, %llu unanswered%s\n",
 			  READ_ONCE(bench->hammer_count), atomic64_read(&bench->accesses),
-			  atomic64_read(&bench->unanswered),
+			  atomic64_read(&bench->answered), atomic64_read(&bench->unanswered),
 			  READ_ONCE(bench->gone) ? ", gone" : "");
 
 	return simple_read_from_buffer(buffer, length, position, text, n);
