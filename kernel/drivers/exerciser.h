@@ -49,6 +49,7 @@ enum exerciser_context { CONTEXT_PROCESS, CONTEXT_ATOMIC, CONTEXT_OFF };
  */
 int exerciser_read(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_write(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_swap(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_fill(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_sum(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_copy(struct exerciser *exerciser, const u64 *arguments, char *answer);

@@ -9,10 +9,12 @@
  *
  * A command is written to /sys/kernel/debug/exerciser/<function>, its answer is
  * read from there; what fails, fails with the write's errno. Numbers are as C
- * has them.
+ * has them. The file goes with the function; exerciser/last stays, and has the
+ * function and the answer of the last command that was done, whosever it was.
  *
  *	read BAR OFFSET WIDTH [CONTEXT]		answers the value
  *	write BAR OFFSET WIDTH VALUE [CONTEXT]
+ *	swap BAR OFFSET WIDTH VALUE [CONTEXT]	writes, reads at once; answers the value
  *	fill BAR OFFSET BYTES VALUE		memset_io
  *	sum BAR OFFSET BYTES			memcpy_fromio; answers the bytes' sum
  *	copy BAR OFFSET BYTES			memcpy_toio of 0, 1, 2, ...
@@ -47,6 +49,11 @@
 
 static struct dentry *exerciser_directory;
 
+/* What exerciser/last says. Inside a function's own lock. */
+static DEFINE_MUTEX(exerciser_last_lock);
+static char exerciser_last_name[32];
+static char exerciser_last_answer[ANSWER_BYTES];
+
 static const struct {
 	const char *name;
 	unsigned int least;	/* arguments */
@@ -54,6 +61,7 @@ static const struct {
 } exerciser_commands[] = {
 	{ "read", 3, exerciser_read },
 	{ "write", 4, exerciser_write },
+	{ "swap", 4, exerciser_swap },
 	{ "fill", 4, exerciser_fill },
 	{ "sum", 3, exerciser_sum },
 	{ "copy", 3, exerciser_copy },
@@ -96,6 +104,14 @@ static int exerciser_argument(const char *text, u64 *value)
 	return kstrtou64(text, 0, value);
 }
 
+static void exerciser_keep_last(struct exerciser *exerciser)
+{
+	mutex_lock(&exerciser_last_lock);
+	strscpy(exerciser_last_name, pci_name(exerciser->pdev), sizeof(exerciser_last_name));
+	strscpy(exerciser_last_answer, exerciser->answer, sizeof(exerciser_last_answer));
+	mutex_unlock(&exerciser_last_lock);
+}
+
 static int exerciser_run(struct exerciser *exerciser, char *line)
 {
 	char *name = strsep(&line, " "), *text;
@@ -136,6 +152,8 @@ static ssize_t exerciser_file_write(struct file *file, const char __user *user, 
 
 	mutex_lock(&exerciser->lock);
 	ret = exerciser_run(exerciser, strim(line));
+	if (!ret)
+		exerciser_keep_last(exerciser);
 	mutex_unlock(&exerciser->lock);
 	return ret ?: length;
 }
@@ -163,6 +181,15 @@ static const struct file_operations exerciser_file_operations = {
 	.llseek = seq_lseek,
 	.release = single_release,
 };
+
+static int exerciser_last_show(struct seq_file *seq, void *unused)
+{
+	mutex_lock(&exerciser_last_lock);
+	seq_printf(seq, "%s %s\n", exerciser_last_name, exerciser_last_answer);
+	mutex_unlock(&exerciser_last_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(exerciser_last);
 
 static int exerciser_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
@@ -237,6 +264,7 @@ static int __init exerciser_init(void)
 	int ret;
 
 	exerciser_directory = debugfs_create_dir("exerciser", NULL);
+	debugfs_create_file("last", 0400, exerciser_directory, NULL, &exerciser_last_fops);
 	ret = pci_register_driver(&exerciser_driver);
 	if (ret)
 		debugfs_remove(exerciser_directory);

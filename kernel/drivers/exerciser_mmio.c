@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Commands that access BARs. */
+#include <linux/err.h>
 #include <linux/io.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/slab.h>
@@ -55,16 +56,23 @@ static void exerciser_store(void __iomem *at, u64 width, u64 value)
 	}
 }
 
-static u64 exerciser_access_here(void __iomem *at, u64 width, const u64 *value)
+/* What a command does at one register: a store, a load, or both in this order. */
+struct exerciser_access {
+	void __iomem *at;
+	u64 width;
+	bool store, load;
+	u64 value;
+};
+
+static u64 exerciser_access_here(const struct exerciser_access *access)
 {
-	if (!value)
-		return exerciser_load(at, width);
-	exerciser_store(at, width, *value);
-	return 0;
+	if (access->store)
+		exerciser_store(access->at, access->width, access->value);
+	return access->load ? exerciser_load(access->at, access->width) : 0;
 }
 
-static u64 exerciser_access(struct exerciser *exerciser, void __iomem *at, u64 width,
-			    const u64 *value, u64 context)
+static u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
+			       u64 context)
 {
 	unsigned long flags;
 	u64 ret;
@@ -72,16 +80,16 @@ static u64 exerciser_access(struct exerciser *exerciser, void __iomem *at, u64 w
 	switch (context) {
 	case CONTEXT_ATOMIC:
 		spin_lock(&exerciser->spin);
-		ret = exerciser_access_here(at, width, value);
+		ret = exerciser_access_here(access);
 		spin_unlock(&exerciser->spin);
 		return ret;
 	case CONTEXT_OFF:
 		local_irq_save(flags);
-		ret = exerciser_access_here(at, width, value);
+		ret = exerciser_access_here(access);
 		local_irq_restore(flags);
 		return ret;
 	default:
-		return exerciser_access_here(at, width, value);
+		return exerciser_access_here(access);
 	}
 }
 
@@ -90,27 +98,41 @@ static bool exerciser_width_ok(u64 width)
 	return width == 1 || width == 2 || width == 4 || width == 8;
 }
 
+static int exerciser_access(struct exerciser *exerciser, const u64 *arguments,
+			    struct exerciser_access access, u64 context, char *answer)
+{
+	int ret;
+	u64 value;
+
+	access.width = arguments[2];
+	ret = exerciser_at(exerciser, arguments, access.width, &access.at);
+	if (ret || !exerciser_width_ok(access.width))
+		return ret ?: -EINVAL;
+	value = exerciser_access_in(exerciser, &access, context);
+	if (access.load)
+		sprintf(answer, "%#llx", value);
+	return 0;
+}
+
 int exerciser_read(struct exerciser *exerciser, const u64 *arguments, char *answer)
 {
-	void __iomem *at;
-	int ret = exerciser_at(exerciser, arguments, arguments[2], &at);
+	struct exerciser_access access = { .load = true };
 
-	if (ret || !exerciser_width_ok(arguments[2]))
-		return ret ?: -EINVAL;
-	sprintf(answer, "%#llx",
-		exerciser_access(exerciser, at, arguments[2], NULL, arguments[3]));
-	return 0;
+	return exerciser_access(exerciser, arguments, access, arguments[3], answer);
 }
 
 int exerciser_write(struct exerciser *exerciser, const u64 *arguments, char *answer)
 {
-	void __iomem *at;
-	int ret = exerciser_at(exerciser, arguments, arguments[2], &at);
+	struct exerciser_access access = { .store = true, .value = arguments[3] };
 
-	if (ret || !exerciser_width_ok(arguments[2]))
-		return ret ?: -EINVAL;
-	exerciser_access(exerciser, at, arguments[2], &arguments[3], arguments[4]);
-	return 0;
+	return exerciser_access(exerciser, arguments, access, arguments[4], answer);
+}
+
+int exerciser_swap(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	struct exerciser_access access = { .store = true, .value = arguments[3], .load = true };
+
+	return exerciser_access(exerciser, arguments, access, arguments[4], answer);
 }
 
 int exerciser_fill(struct exerciser *exerciser, const u64 *arguments, char *answer)
@@ -123,18 +145,24 @@ int exerciser_fill(struct exerciser *exerciser, const u64 *arguments, char *answ
 	return ret;
 }
 
+/* As much memory as the command is to copy from or to the BAR. */
+static u8 *exerciser_block(struct exerciser *exerciser, const u64 *arguments, void __iomem **at)
+{
+	int ret = exerciser_at(exerciser, arguments, arguments[2], at);
+
+	if (ret)
+		return ERR_PTR(ret);
+	return kvmalloc(arguments[2], GFP_KERNEL) ?: ERR_PTR(-ENOMEM);
+}
+
 int exerciser_sum(struct exerciser *exerciser, const u64 *arguments, char *answer)
 {
 	void __iomem *at;
+	u8 *bytes = exerciser_block(exerciser, arguments, &at);
 	u64 n, sum = 0;
-	u8 *bytes;
-	int ret = exerciser_at(exerciser, arguments, arguments[2], &at);
 
-	if (ret)
-		return ret;
-	bytes = kvmalloc(arguments[2], GFP_KERNEL);
-	if (!bytes)
-		return -ENOMEM;
+	if (IS_ERR(bytes))
+		return PTR_ERR(bytes);
 	memcpy_fromio(bytes, at, arguments[2]);
 	for (n = 0; n < arguments[2]; n++)
 		sum += bytes[n];
@@ -146,19 +174,14 @@ int exerciser_sum(struct exerciser *exerciser, const u64 *arguments, char *answe
 int exerciser_copy(struct exerciser *exerciser, const u64 *arguments, char *answer)
 {
 	void __iomem *at;
-	u8 *bytes;
+	u8 *bytes = exerciser_block(exerciser, arguments, &at);
 	u64 n;
-	int ret = exerciser_at(exerciser, arguments, arguments[2], &at);
 
-	if (ret)
-		return ret;
-	bytes = kvmalloc(arguments[2], GFP_KERNEL);
-	if (!bytes)
-		return -ENOMEM;
+	if (IS_ERR(bytes))
+		return PTR_ERR(bytes);
 	for (n = 0; n < arguments[2]; n++)
 		bytes[n] = n;
 	memcpy_toio(at, bytes, arguments[2]);
 	kvfree(bytes);
 	return 0;
 }
-
