@@ -5,6 +5,7 @@ import type {
   CommandEvent,
   ConfigEvent,
   FaultEvent,
+  NoticeEvent,
   PluggedEvent,
   PowerEvent,
   ResetEvent,
@@ -105,12 +106,8 @@ export interface Handlers {
   unplugged?(event: UnpluggedEvent): Awaitable<void>;
 }
 
-/** The names of all handlers. */
-export const handlerNames: readonly (keyof Handlers)[] = [
-  "read",
-  "write",
-  "read64",
-  "write64",
+/** The events that are no accesses; their handlers have these names. */
+export const noticeKinds: readonly NoticeEvent["kind"][] = [
   "config",
   "command",
   "power",
@@ -119,6 +116,15 @@ export const handlerNames: readonly (keyof Handlers)[] = [
   "fault",
   "plugged",
   "unplugged",
+];
+
+/** The names of all handlers. */
+export const handlerNames: readonly (keyof Handlers)[] = [
+  "read",
+  "write",
+  "read64",
+  "write64",
+  ...noticeKinds,
 ];
 
 /**
