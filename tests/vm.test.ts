@@ -160,10 +160,9 @@ test("QEMU does not outlive a vm.ts that is killed", patient, async () => {
   await new Promise((resolve) => child.stdout.once("data", resolve));
   assert.equal(processesWith(marker).length, 2, "vm.ts and its QEMU");
   child.kill("SIGKILL");
-  for (let i = 0; i < 100 && processesWith(marker).length > 0; i++) {
+  while (processesWith(marker).length > 0) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  assert.deepEqual(processesWith(marker), []);
 });
 
 function processesWith(text: string): string[] {
@@ -381,6 +380,7 @@ test("the log scan finds reports, and finds none in a quiet log", () => {
     "BUG: scheduling while atomic: sh/1/0x00000002",
     "Kernel panic - not syncing: Fatal exception",
     'irq 16: nobody cared (try booting with the "irqpoll" option)',
+    "kernel log records were lost",
   ];
   for (const report of reports) {
     const log = [record("before"), record(report), record("after")].join("\n");

@@ -58,6 +58,8 @@ _Noreturn void leave(void)
 
 void drain_kmsg(void)
 {
+	/* log.ts takes it for a report. */
+	static const char lost[] = "4,0,0,-;kernel log records were lost\n";
 	char record[8192];
 	ssize_t n;
 
@@ -65,7 +67,9 @@ void drain_kmsg(void)
 		n = read(kmsg, record, sizeof(record));
 		if (n > 0)
 			send_frame('k', record, n);
-		else if (n == 0 || (errno != EPIPE && errno != EINTR))
+		else if (n < 0 && errno == EPIPE)
+			send_frame('k', lost, sizeof(lost) - 1);
+		else if (n == 0 || errno != EINTR)
 			return;
 	}
 }

@@ -29,7 +29,11 @@ const reports: readonly RegExp[] = [
   /\blist_(add|del) corruption\b/,
   /\bnobody cared\b/,
   /\bbad page state\b/i,
+  /\bkernel log records were lost\b/,
 ];
+
+/** In place of records that were overwritten before they were read. */
+export const lost = "kernel log records were lost";
 
 /**
  * What a stock kernel says at boot with nothing of ours in it. Keep this list

@@ -38,6 +38,7 @@ const cmdline: readonly string[] = [
   "console=ttyS0",
   // The log goes out through the port; the serial line is for what kills that.
   "quiet",
+  "log_buf_len=4M",
   // With -no-reboot, a panic ends QEMU; an oops would leave a half-dead guest.
   "panic=-1",
   "oops=panic",
