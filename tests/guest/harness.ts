@@ -23,6 +23,7 @@ import {
   type NoticeEvent,
   open,
 } from "../../mod.ts";
+import { noticeKinds } from "../../ffi/handlers.ts";
 
 /** A test that runs in the VM. */
 export interface GuestCase {
@@ -31,6 +32,8 @@ export interface GuestCase {
   readonly body: () => Awaitable<void>;
   /** Seconds until it has failed. */
   readonly limit: number;
+  /** What its random words begin with. */
+  readonly seed?: bigint;
 }
 
 /** All cases, in the order of their registration. */
@@ -40,9 +43,9 @@ export const cases: GuestCase[] = [];
 export function guestTest(
   name: string,
   body: () => Awaitable<void>,
-  options: { limit?: number } = {},
+  { limit = 90, seed }: { limit?: number; seed?: bigint } = {},
 ): void {
-  cases.push({ name, body, limit: options.limit ?? 30 });
+  cases.push({ name, body, limit, seed });
 }
 
 export { sleep };
@@ -55,7 +58,7 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   what: string,
 ): Promise<NonNullable<T>> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const found = await look();
     if (found) return found;
@@ -84,22 +87,27 @@ export type Context = "process" | "atomic" | "off";
 
 /**
  * A command a line; on CPU 0, away from the model. A driver that spins there
- * with interrupts off must not be waited for by the process it waits for.
+ * with interrupts off must not be waited for by the process it waits for. The
+ * answer of a driver that has left its function since is in `last`, unless that
+ * is another function's by now.
  */
 const driverLoop = `
-while read -r path command; do
-  if ! printf %s "$command" > "$path"; then
+cd /sys/kernel/debug/exerciser
+while read -r own command; do
+  if ! printf %s "$command" > "$own"; then
     echo failed
-  elif read -r answer < "$path"; then
+  elif read -r answer < "$own"; then
+    echo "ok $answer"
+  elif read -r function answer < last && [ "$function" = "$own" ]; then
     echo "ok $answer"
   else
-    echo gone
+    echo "done, but nobody knows the answer"
   fi
 done`;
 
 /** The driver that does what it is told, bound to one function. */
 export class Exerciser implements Disposable {
-  readonly #path: string;
+  readonly #function: string;
   readonly #process = spawn("taskset", ["-c", "0", "sh", "-c", driverLoop], {
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -108,7 +116,7 @@ export class Exerciser implements Disposable {
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(address: string) {
-    this.#path = `/sys/kernel/debug/exerciser/${address}`;
+    this.#function = address;
   }
 
   /** Binds it; `attach`: it is bound already. */
@@ -130,13 +138,14 @@ export class Exerciser implements Disposable {
   /**
    * Gives a command, in its own process: this one may be the model.
    *
-   * @throws when the command failed, or the driver had gone when it was done.
+   * @returns Its answer, also where the card was pulled meanwhile.
+   * @throws when the command failed.
    */
   run(...command: (string | number | bigint)[]): Promise<string> {
     const line = command.join(" ");
     const answer = this.#last.then(() => this.#answers.next());
     this.#last = answer;
-    this.#process.stdin.write(`${this.#path} ${line}\n`);
+    this.#process.stdin.write(`${this.#function} ${line}\n`);
     return answer.then(({ value = "failed" }: { value?: string }) => {
       if (value.startsWith("ok")) return value.slice(3);
       throw new Error(`the driver's "${line}": ${value}`);
@@ -164,6 +173,19 @@ export class Exerciser implements Disposable {
   ): Promise<void> {
     await this.run("write", bar, offset, width, value, context);
   }
+
+  /** Writes 1, 2 or 4 bytes of a BAR, and reads them with nothing in between. */
+  async swap(
+    offset: number,
+    value: number,
+    { width = 4, bar = 0, context = "process" }: {
+      width?: number;
+      bar?: number;
+      context?: Context;
+    } = {},
+  ): Promise<number> {
+    return Number(await this.run("swap", bar, offset, width, value, context));
+  }
 }
 
 /** A device of this process, with the exerciser bound to it. */
@@ -173,7 +195,10 @@ export interface Card extends AsyncDisposable {
   readonly driver: Exerciser;
   /** What it was told besides accesses, so far. */
   readonly notices: readonly NoticeEvent[];
-  /** Settles when the handlers, or the loop, are done. */
+  /**
+   * Settles when the handlers, or the loop, are done. A failure of the model
+   * fails the test when the card is disposed of, unless this was asked for.
+   */
   readonly served: Promise<void>;
   /** Waits for an event of this kind, and returns it. */
   told<K extends NoticeEvent["kind"]>(
@@ -189,17 +214,6 @@ export const plain: DeviceSpec = {
   timeout: 5000,
 };
 
-const noticeKinds = [
-  "config",
-  "command",
-  "power",
-  "reset",
-  "vector",
-  "fault",
-  "plugged",
-  "unplugged",
-] as const;
-
 /**
  * Plugs a device and binds the exerciser to it.
  *
@@ -214,15 +228,30 @@ export async function plug(
   const served = typeof model === "function"
     ? iterate(device, { body: model, notices })
     : device.serve(recording(model, notices));
-  served.catch(() => {}); // whoever asks for it gets it too
-  const address = await device.plugged;
-  const driver = await Exerciser.bind(address);
+  let asked = false;
+  served.catch(() => {}); // for whoever asks for it, or the disposal
+  const leave = async (): Promise<void> => {
+    await device.unplug();
+    await device.gone;
+    await (asked ? served.catch(() => {}) : served);
+  };
+  let address: string, driver: Exerciser;
+  try {
+    address = await device.plugged;
+    driver = await Exerciser.bind(address);
+  } catch (error) {
+    await leave(); // throws what is behind it, if the model failed
+    throw error;
+  }
   return {
     device,
     address,
     driver,
     notices,
-    served,
+    get served() {
+      asked = true;
+      return served;
+    },
     async told(kind, matches = () => true) {
       const looksFor = (event: NoticeEvent) =>
         event.kind === kind && matches(event as never);
@@ -230,10 +259,11 @@ export async function plug(
       return notices.find(looksFor) as never;
     },
     async [Symbol.asyncDispose]() {
-      await device.unplug();
-      await device.gone;
-      await served.catch(() => {});
-      driver[Symbol.dispose]();
+      try {
+        await leave();
+      } finally {
+        driver[Symbol.dispose]();
+      }
     },
   };
 }

@@ -16,13 +16,24 @@ import { eventually, isPresent } from "./harness.ts";
 const processes = new Set<ChildProcess>();
 process.on("exit", () => processes.forEach((child) => child.kill("SIGKILL")));
 
-/** A model that runs. */
+/** How a process ends: with an exit status, or by a signal. */
+type End = number | NodeJS.Signals;
+
+/** How a model ends that gets one of these. */
+const endsBy: Readonly<Record<string, End>> = { SIGKILL: "SIGKILL", SIGINT: 0 };
+
+/**
+ * A model that runs. When it is disposed of, it fails the test that it ended in
+ * another way than it was made to, or wrote to standard error, unless the test
+ * looked at that itself.
+ */
 export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   #error = "";
-  /** Settles with its exit status, or the signal that ended it. */
-  readonly ended: Promise<number | NodeJS.Signals>;
+  #errorAsked = false;
+  #wanted: End | undefined;
+  readonly #ended: Promise<End>;
 
   /**
    * Starts one.
@@ -47,7 +58,7 @@ export class ModelProcess implements AsyncDisposable {
       this.#error += new TextDecoder().decode(data);
     });
     processes.add(this.#child);
-    this.ended = new Promise((resolve) => {
+    this.#ended = new Promise((resolve) => {
       this.#child.on("close", (status, signal) => {
         processes.delete(this.#child);
         resolve(signal ?? status ?? 128);
@@ -60,9 +71,16 @@ export class ModelProcess implements AsyncDisposable {
     return this.#lines;
   }
 
-  /** What it printed to standard error so far. */
+  /** What it printed to standard error so far, which then fails no test. */
   get error(): string {
+    this.#errorAsked = true;
     return this.#error;
+  }
+
+  /** Waits for its end, which has to be this one. */
+  async ends(wanted: End): Promise<void> {
+    this.#wanted = wanted;
+    assert.equal(await this.#ended, wanted, this.#error);
   }
 
   /** Waits for a line that matches, and returns the match. */
@@ -97,13 +115,19 @@ export class ModelProcess implements AsyncDisposable {
   }
 
   signal(signal: NodeJS.Signals): void {
+    this.#wanted ??= endsBy[signal];
     this.#child.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const { exitCode, signalCode } = this.#child;
+    const running = exitCode === null && signalCode === null;
     this.#child.kill("SIGKILL");
-    await this.ended;
+    const end = await this.#ended;
     for (const address of this.#addresses()) await unplugged(address);
+    const known = end === this.#wanted || running && end === "SIGKILL";
+    assert.ok(known, `a model ended with ${end}: ${this.#error}`);
+    if (!this.#errorAsked) assert.equal(this.#error, "", "of a model");
   }
 }
 

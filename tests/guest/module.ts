@@ -70,7 +70,7 @@ guestTest(
         return true;
       });
       await using model = new ModelProcess("./models/telling.ts");
-      assert.equal(await model.ended, 69);
+      await model.ends(69);
       assert.match(model.error, /^AbiMismatch: /);
     }),
 );
@@ -81,7 +81,7 @@ guestTest(
     await using model = new ModelProcess("./models/telling.ts", {
       args: ["--as-nobody"],
     });
-    assert.equal(await model.ended, 69, model.error);
+    await model.ends(69);
     assert.match(
       model.error,
       /^NotPermitted: cannot open \/dev\/barkeep.*chown/,

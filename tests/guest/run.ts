@@ -14,7 +14,7 @@ import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { constants } from "node:fs";
 import process from "node:process";
-import { logLine, scanLog } from "../../kernel/vm/log.ts";
+import { logLine, lost, scanLog } from "../../kernel/vm/log.ts";
 import { cases } from "./all.ts";
 import { eventually, type GuestCase, modules } from "./harness.ts";
 
@@ -24,7 +24,12 @@ export interface Outcome {
   /** What went wrong, if something did. */
   readonly error?: string;
   readonly milliseconds: number;
+  /** It is over its limit, and still does what it does. */
+  readonly late?: true;
 }
+
+/** Of a case that is over its limit. */
+class Late extends Error {}
 
 /** The kernel's log as it grows, to say in which case something was logged. */
 class KernelLog {
@@ -43,8 +48,9 @@ class KernelLog {
         const text = new TextDecoder().decode(this.#record.subarray(0, bytes));
         lines.push(logLine(text));
       } catch (error) {
-        if ((error as { code?: string }).code === "EPIPE") continue;
-        return scanLog(lines.join("\n"));
+        const { code } = error as { code?: string };
+        if (code === "EPIPE") lines.push(lost);
+        else return scanLog(lines.join("\n"));
       }
     }
   }
@@ -57,7 +63,7 @@ class KernelLog {
 async function limited({ body, limit }: GuestCase): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const error = new Error(`it takes longer than ${limit} s`);
+    const error = new Late(`it takes longer than ${limit} s`);
     timer = setTimeout(() => reject(error), limit * 1000);
   });
   try {
@@ -77,26 +83,38 @@ async function allUnplugged(): Promise<void> {
   );
 }
 
+/** All of it: what caused it, and what it kept from being told. */
 function told(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return `${error.message}\n${error.stack ?? ""}`;
+  const { cause, error: later, suppressed } = error as
+    & Error
+    & Partial<SuppressedError>;
+  const more = [later, suppressed, cause].filter((one) => one !== undefined);
+  const own = `${error.message}\n${error.stack ?? ""}`;
+  return [own, ...more.map(told)].join("\n");
 }
 
 async function runCase(one: GuestCase, log: KernelLog): Promise<Outcome> {
   const start = performance.now();
   const errors: string[] = [];
+  let late: true | undefined;
   try {
     await limited(one);
     await allUnplugged();
   } catch (error) {
     errors.push(told(error));
+    if (error instanceof Late) late = true;
   }
   const problems = log.problems();
   if (problems.length > 0) errors.push("kernel log:", ...problems);
+  if (errors.length > 0 && one.seed !== undefined) {
+    errors.push(`BARKEEP_SEED=${one.seed} repeats it`);
+  }
   return {
     name: one.name,
     error: errors.length > 0 ? errors.join("\n") : undefined,
     milliseconds: Math.round(performance.now() - start),
+    late,
   };
 }
 
@@ -106,9 +124,14 @@ if (import.meta.main) {
   log.problems(); // the boot's are not ours
   execFileSync("insmod", [`${modules}/exerciser.ko`]);
   execFileSync("insmod", [`${modules}/bench.ko`]);
+  let late = false;
   for (const one of cases.filter(({ name }) => pattern.test(name))) {
-    process.stdout.write(`${JSON.stringify(await runCase(one, log))}\n`);
+    const outcome = await runCase(one, log);
+    process.stdout.write(`${JSON.stringify(outcome)}\n`);
+    // What it does would be the next one's trouble.
+    late = outcome.late === true;
+    if (late) break;
   }
   log.close();
-  process.exit();
+  process.exit(late ? 1 : 0);
 }
