@@ -8,6 +8,7 @@
 import "./plug.ts";
 import "./accesses.ts";
 import "./consumers.ts";
+import "./failures.ts";
 import "./config.ts";
 import "./interrupts.ts";
 import "./dma.ts";
