@@ -27,17 +27,31 @@ export async function hammer(address: string, threads: number): Promise<void> {
   await writeFile(file(address), String(threads));
 }
 
-/** Accesses that they have done so far. */
-export async function accesses(address: string): Promise<number> {
-  const text = await readFile(file(address), "utf8");
-  return Number(/(\d+) accesses/.exec(text)?.[1]);
+/** What they have done so far. */
+export interface Counts {
+  readonly accesses: number;
+  /** Reads that the model answered. */
+  readonly answered: number;
+  /** They found that the device is gone, and access it no more. */
+  readonly gone: boolean;
 }
 
-/** Waits until they have done some more. */
+/** Looks what they have done so far. */
+export async function counts(address: string): Promise<Counts> {
+  const text = await readFile(file(address), "utf8");
+  const match = /(\d+) accesses, (\d+) answered/.exec(text);
+  return {
+    accesses: Number(match?.[1]),
+    answered: Number(match?.[2]),
+    gone: text.includes("gone"),
+  };
+}
+
+/** Waits until the model has answered some more of their reads. */
 export async function traffic(address: string, more: number): Promise<void> {
-  const before = await accesses(address);
+  const before = await counts(address);
   await eventually(
-    async () => await accesses(address) > before + more,
+    async () => (await counts(address)).answered >= before.answered + more,
     `traffic on ${address}`,
   );
 }

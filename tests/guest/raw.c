@@ -6,10 +6,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -54,12 +54,15 @@ EXPORT int raw_map(int device, uint64_t offset, uint64_t bytes, int protection, 
 	return ret;
 }
 
-/* Writes random words to two pages of the device, as fast as it can. */
-EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int milliseconds)
+/*
+ * Writes random words to two pages of the device, as fast as it can, until there
+ * is something to be read from @stop.
+ */
+EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int stop, uint64_t seed)
 {
-	uint64_t offsets[] = { first, second }, random = 0x9e3779b97f4a7c15;
+	uint64_t offsets[] = { first, second }, random = seed | 1ull << 63;
+	struct pollfd asked = { .fd = stop, .events = POLLIN };
 	volatile uint32_t *pages[2];
-	struct timespec now, end;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -68,9 +71,6 @@ EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int millise
 		if (pages[i] == MAP_FAILED)
 			return -errno;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += milliseconds / 1000;
-	end.tv_nsec += milliseconds % 1000 * 1000000;
 	do {
 		for (i = 0; i < 10000; i++) {
 			random ^= random << 13;
@@ -80,8 +80,6 @@ EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int millise
 			pages[0][random & 16] = random >> 32;
 			pages[random >> 8 & 1][random >> 16 & 1023] = random >> 32;
 		}
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (now.tv_sec < end.tv_sec ||
-		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	} while (poll(&asked, 1, 0) <= 0);
 	return 0;
 }

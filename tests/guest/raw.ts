@@ -86,7 +86,8 @@ interface Library {
     device: number,
     first: bigint,
     second: bigint,
-    milliseconds: number,
+    stop: number,
+    seed: bigint,
   ): number;
 }
 
@@ -113,7 +114,7 @@ export async function loadRaw(): Promise<Library> {
     raw_ioctl: { args: [i32, u32, "ptr"], returns: i32 },
     raw_ioctl_at: { args: [i32, u32, u64], returns: i32 },
     raw_map: { args: [i32, u64, u64, i32, i32, i32], returns: i32 },
-    raw_scribble: { args: [i32, u64, u64, i32], returns: i32 },
+    raw_scribble: { args: [i32, u64, u64, i32, u64], returns: i32 },
   }).symbols as Library;
 }
 

@@ -2,11 +2,12 @@
 
 /**
  * The device that `bench.ko` accesses, until it is given a line of input: then
- * it answers nothing and scribbles on its pages for a second.
+ * it answers nothing and scribbles on its pages, until it is given another.
+ * Argument: what its random words begin with.
  *
  * @module
  */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, writeSync } from "node:fs";
 import process from "node:process";
 import { open } from "../../../mod.ts";
 import { loadRaw } from "../raw.ts";
@@ -21,6 +22,7 @@ const device = await open({
 void device.serve({ read: () => 0x600d, write: () => {} });
 console.log(`plugged 1234:be9c as ${await device.plugged}`);
 await new Promise((resolve) => process.stdin.once("data", resolve));
+process.stdin.pause();
 
 const file = readdirSync("/proc/self/fd").find((fd) => {
   try {
@@ -31,5 +33,12 @@ const file = readdirSync("/proc/self/fd").find((fd) => {
 });
 const control = 1n << 40n;
 const completions = 3n << 40n;
-const outcome = library.raw_scribble(Number(file), control, completions, 1000);
-console.log(outcome === 0 ? "scribbled" : `failed: ${outcome}`);
+writeSync(1, "scribbling\n");
+const outcome = library.raw_scribble(
+  Number(file),
+  control,
+  completions,
+  0,
+  BigInt(process.argv[2] ?? 0),
+);
+writeSync(1, outcome === 0 ? "scribbled\n" : `failed: ${outcome}\n`);
