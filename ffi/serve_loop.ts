@@ -282,16 +282,24 @@ export class ServeLoop implements Consumer {
     this.#port.unplug({ surprise: true });
   }
 
-  #unplugged(): number {
-    const event = decodeNotice(this.ring);
-    this.ring.release();
-    this.#port.unplugged();
+  async #finishAfter(last: () => Awaitable<void>): Promise<void> {
     try {
-      if (event?.kind === "unplugged") this.#handlers.unplugged?.(event);
+      await last();
     } catch (error) {
       this.#failure ??= failure(error, "unplugged");
     }
     this.#finish();
+  }
+
+  #unplugged(): number {
+    const event = decodeNotice(this.ring);
+    this.ring.release();
+    this.#port.unplugged();
+    this.#finishAfter(() =>
+      event?.kind === "unplugged"
+        ? this.#handlers.unplugged?.(event)
+        : undefined
+    );
     return progress.away;
   }
 }

@@ -69,6 +69,7 @@ async function boot(kernel: string): Promise<Boot> {
     BARKEEP_RAW: await buildRaw(),
     BARKEEP_OTHER_ABI: await otherAbi(kernel),
     BARKEEP_KILLS: String(kills),
+    BARKEEP_SEED: process.env.BARKEEP_SEED ?? "",
   };
   const result = await runInVm({
     kernel,

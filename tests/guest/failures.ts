@@ -126,6 +126,17 @@ const failures: {
     provoke: (card) => disableIntx(card),
   },
   {
+    what: "a handler of the unplug whose promise rejects",
+    handler: /handler of unplugged:/,
+    model: {
+      async unplugged() {
+        await sleep(1);
+        throw new Error("planted");
+      },
+    },
+    provoke: ({ device }) => device.unplug(),
+  },
+  {
     what: "a handler of config writes that throws",
     handler: /handler of config:/,
     model: {
