@@ -30,7 +30,9 @@ _Static_assert(sizeof(struct barkeep_control) == 128, "two cache lines");
 _Static_assert(sizeof(struct barkeep_status) <= BARKEEP_STATUS_SIZE, "fits its page");
 _Static_assert(sizeof(struct barkeep_completion) * BARKEEP_SLOTS ==
 	       BARKEEP_COMPLETIONS_SIZE, "fills its page");
-_Static_assert(sizeof(struct barkeep_plug) == 72, "no padding");
+_Static_assert(sizeof(struct barkeep_plug) == 96, "no padding");
+_Static_assert(sizeof(struct barkeep_register) == 104, "no padding");
+_Static_assert(sizeof(struct barkeep_watch) == 32, "no padding");
 _Static_assert(sizeof(struct barkeep_dma) == 56, "no padding");
 
 struct constant {
@@ -194,10 +196,12 @@ EXPORT int barkeep_info(int device, uint32_t out[2])
 	return error;
 }
 
-EXPORT int barkeep_plug(int device, uint32_t numbers[5], const void *config,
+EXPORT int barkeep_plug(int device, uint32_t numbers[7], const void *config,
 			const void *write_mask, const void *clear_mask,
 			const void *notify, const struct barkeep_bar *bars,
-			const struct barkeep_region *regions)
+			const struct barkeep_region *regions,
+			const struct barkeep_register *registers,
+			const struct barkeep_watch *watches)
 {
 	struct barkeep_plug arg = {
 		.size = sizeof(arg),
@@ -212,6 +216,10 @@ EXPORT int barkeep_plug(int device, uint32_t numbers[5], const void *config,
 		.ring_entries = numbers[2],
 		.timeout_us = numbers[3],
 		.domain = numbers[4],
+		.registers = (uintptr_t)registers,
+		.watches = (uintptr_t)watches,
+		.register_count = numbers[5],
+		.watch_count = numbers[6],
 	};
 	int error = result(ioctl(device, BARKEEP_PLUG, &arg));
 

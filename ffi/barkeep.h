@@ -28,13 +28,15 @@ int barkeep_close(int device);
 int barkeep_info(int device, uint32_t out[2]);
 
 /*
- * @numbers: { flags, region_count, ring_entries, timeout_us, domain }; the last
- * is the domain taken on return.
+ * @numbers: { flags, region_count, ring_entries, timeout_us, domain,
+ * register_count, watch_count }; domain is the one taken on return.
  */
-int barkeep_plug(int device, uint32_t numbers[5], const void *config,
+int barkeep_plug(int device, uint32_t numbers[7], const void *config,
 		 const void *write_mask, const void *clear_mask,
 		 const void *notify, const struct barkeep_bar *bars,
-		 const struct barkeep_region *regions);
+		 const struct barkeep_region *regions,
+		 const struct barkeep_register *registers,
+		 const struct barkeep_watch *watches);
 int barkeep_unplug(int device, uint32_t flags);
 
 /*

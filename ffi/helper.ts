@@ -6,7 +6,12 @@ import { fileURLToPath } from "node:url";
 import { cached, cachePath, hash } from "../kernel/vm/cache.ts";
 import { BarkeepError } from "./errors.ts";
 
-const sources = ["barkeep.c", "barkeep.h", "../kernel/uapi/barkeep.h"];
+const sources = [
+  "barkeep.c",
+  "barkeep.h",
+  "../kernel/uapi/barkeep.h",
+  "../kernel/uapi/barkeep_memory.h",
+];
 
 /** The C library and kernel interface of the oldest distribution we build for. */
 const flags = [

@@ -8,12 +8,19 @@ import { type BarSpec, defaultTimeout, type DeviceSpec } from "./spec.ts";
 export interface Plug {
   /** Config space and its masks. */
   readonly config: ConfigSpace;
-  /** `{ flags, region_count, ring_entries, timeout_us, domain }`. */
+  /**
+   * `{ flags, region_count, ring_entries, timeout_us, domain, register_count,
+   * watch_count }`.
+   */
   readonly numbers: Uint32Array<ArrayBuffer>;
   /** Array of `struct barkeep_bar`. */
   readonly bars: Uint8Array<ArrayBuffer>;
   /** Array of `struct barkeep_region`. */
   readonly regions: Uint8Array<ArrayBuffer>;
+  /** Array of `struct barkeep_register`. */
+  readonly registers: Uint8Array<ArrayBuffer>;
+  /** Array of `struct barkeep_watch`. */
+  readonly watches: Uint8Array<ArrayBuffer>;
 }
 
 interface Region {
@@ -55,9 +62,13 @@ export function layOutPlug(spec: DeviceSpec): Plug {
       spec.ring ?? 1024,
       Math.round((spec.timeout ?? defaultTimeout) * 1000),
       spec.domain ?? abi.ANY,
+      0,
+      0,
     ),
     bars: new Uint8Array(bars.buffer),
     regions: new Uint8Array(regions.buffer),
+    registers: new Uint8Array(1),
+    watches: new Uint8Array(1),
   };
 }
 

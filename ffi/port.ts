@@ -239,16 +239,19 @@ class File {
           `and this library version ${abi.ABI}`,
       );
     }
-    const { config, numbers, bars, regions } = layOutPlug(spec);
+    const plug = layOutPlug(spec);
+    const { config } = plug;
     const plugged = calls.barkeep_plug(
       this.device,
-      numbers,
+      plug.numbers,
       config.image,
       config.writeMask,
       config.clearMask,
       config.notify,
-      bars,
-      regions,
+      plug.bars,
+      plug.regions,
+      plug.registers,
+      plug.watches,
     );
     if (plugged < 0) {
       throw new PlugFailed(-plugged, plugReason(-plugged, spec));

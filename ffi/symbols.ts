@@ -21,13 +21,15 @@ export const symbols = {
   ],
   barkeep_plug: [
     "i32", // int device
-    "buffer", // uint32_t numbers[5]
+    "buffer", // uint32_t numbers[7]
     "buffer", // const void *config
     "buffer", // const void *write_mask
     "buffer", // const void *clear_mask
     "buffer", // const void *notify
     "buffer", // const struct barkeep_bar *bars
     "buffer", // const struct barkeep_region *regions
+    "buffer", // const struct barkeep_register *registers
+    "buffer", // const struct barkeep_watch *watches
   ],
   barkeep_unplug: [
     "i32", // int device

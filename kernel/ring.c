@@ -105,6 +105,8 @@ static void ring_fill(struct barkeep_ring *ring, u32 index, const struct barkeep
 	entry->cpu = smp_processor_id();
 	entry->slot = event->slot;
 	entry->ticket = event->ticket;
+	entry->reg = event->reg;
+	entry->byte_enables = event->byte_enables;
 	/* All of the entry is there before its number is. */
 	smp_store_release(&entry->sequence, index + 1);
 }

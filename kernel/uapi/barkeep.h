@@ -5,6 +5,8 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
+#include "barkeep_memory.h"
+
 /**
  * DOC: /dev/barkeep
  *
@@ -47,8 +49,6 @@
 #define BARKEEP_IOCTL_TYPE	0xB7
 #define BARKEEP_CONFIG_SIZE	4096
 #define BARKEEP_BARS		6
-/* Non-posted accesses of one device that can be outstanding at a time. */
-#define BARKEEP_SLOTS		64
 #define BARKEEP_RING_MIN	256
 #define BARKEEP_RING_MAX	65536
 #define BARKEEP_REGIONS_MAX	1024
@@ -57,208 +57,6 @@
 #define BARKEEP_BAR_BYTES_MAX	(256ULL << 20)
 #define BARKEEP_TIMEOUT_MAX_US	(600U * 1000 * 1000)
 #define BARKEEP_ANY		0xffffffffU
-
-/*
- * Offsets for mmap(). STATUS and RING are read-only; CONTROL and COMPLETIONS
- * are what the model writes; BAR(n) is the backing memory of BAR n.
- */
-#define BARKEEP_MMAP_STATUS	0ULL
-#define BARKEEP_MMAP_CONTROL	(0x1ULL << 40)
-#define BARKEEP_MMAP_RING	(2ULL << 40)
-#define BARKEEP_MMAP_COMPLETIONS (3ULL << 40)
-#define BARKEEP_MMAP_BAR(n)	((8ULL + (n)) << 40)
-
-#define BARKEEP_STATUS_SIZE	4096
-#define BARKEEP_CONTROL_SIZE	4096
-#define BARKEEP_COMPLETIONS_SIZE 4096
-
-/**
- * enum barkeep_state - the life of a device, in barkeep_status.state
- * @BARKEEP_STATE_NEW: opened, nothing plugged
- * @BARKEEP_STATE_PLUGGING: the bus is being scanned, the driver is probing
- * @BARKEEP_STATE_PLUGGED: on the bus
- * @BARKEEP_STATE_UNPLUGGING: the driver is being unbound; it may still access
- *	the device, so a model that was not surprised goes on answering
- * @BARKEEP_STATE_GONE: off the bus; barkeep_status.error says whether that was
- *	a failure to plug
- */
-enum barkeep_state {
-	BARKEEP_STATE_NEW,
-	BARKEEP_STATE_PLUGGING,
-	BARKEEP_STATE_PLUGGED,
-	BARKEEP_STATE_UNPLUGGING,
-	BARKEEP_STATE_GONE,
-};
-
-/**
- * enum barkeep_kind - what an event tells
- * @BARKEEP_EVENT_READ: a non-posted access; it waits for a completion in
- *	barkeep_event.slot that carries barkeep_event.ticket
- * @BARKEEP_EVENT_WRITE: a posted write of barkeep_event.value
- * @BARKEEP_EVENT_CONFIG: a write to a dword of config space that the plug's
- *	notify bitmap names; offset is the dword's, value what it now holds
- * @BARKEEP_EVENT_COMMAND: the Command register changed to value
- * @BARKEEP_EVENT_POWER: the PM capability's state changed to value (0 to 3)
- * @BARKEEP_EVENT_RESET: the function was reset; value is an enum
- *	barkeep_reset
- * @BARKEEP_EVENT_VECTOR: interrupt delivery was set up anew; value is the
- *	number of MSI or MSI-X vectors that the driver enabled, 0 for none
- * @BARKEEP_EVENT_FAULT: something was refused; value is an enum
- *	barkeep_fault, bar, offset, width, slot and ticket are the access's
- * @BARKEEP_EVENT_PLUGGED: the device is on the bus and bound, if a driver was
- *	there
- * @BARKEEP_EVENT_UNPLUGGED: the device has left the bus; the last event
- */
-enum barkeep_kind {
-	BARKEEP_EVENT_READ = 1,
-	BARKEEP_EVENT_WRITE,
-	BARKEEP_EVENT_CONFIG,
-	BARKEEP_EVENT_COMMAND,
-	BARKEEP_EVENT_POWER,
-	BARKEEP_EVENT_RESET,
-	BARKEEP_EVENT_VECTOR,
-	BARKEEP_EVENT_FAULT,
-	BARKEEP_EVENT_PLUGGED,
-	BARKEEP_EVENT_UNPLUGGED,
-};
-
-enum barkeep_reset {
-	BARKEEP_RESET_FLR = 1,	/* Function Level Reset */
-	BARKEEP_RESET_D3HOT,	/* D3hot to D0 without No_Soft_Reset */
-};
-
-/**
- * enum barkeep_fault - why an access got no proper answer
- * @BARKEEP_FAULT_TIMEOUT: a read waited for the completion timeout and was
- *	completed as all-ones
- * @BARKEEP_FAULT_UNDECODABLE: the instruction is none that can be emulated; it
- *	was skipped, and read as all-ones
- * @BARKEEP_FAULT_LINK: the ring stayed full for the completion timeout: posted
- *	writes could not be delivered in order any more, so the link was taken
- *	down; every later access completes as all-ones until unplug
- */
-enum barkeep_fault {
-	BARKEEP_FAULT_TIMEOUT = 1,
-	BARKEEP_FAULT_UNDECODABLE,
-	BARKEEP_FAULT_LINK,
-};
-
-/* barkeep_event.slot of an event that waits for nothing */
-#define BARKEEP_NO_SLOT		0xffffffffU
-
-/**
- * struct barkeep_event - an entry of the event ring; one cache line
- * @sequence: index of the event plus one; written last, with release order.
- *	An entry is valid for free-running index i, at i & (entries - 1), once
- *	it holds i + 1 (modulo 2^32)
- * @kind: enum barkeep_kind
- * @bar: BAR number, 0 to 5
- * @width: bytes of the access: 1, 2, 4, 8 or 16
- * @offset: byte offset in the BAR, or in config space
- * @value: what was written, or what the kind says
- * @value_high: upper half of a 16-byte access
- * @time: nanoseconds on CLOCK_MONOTONIC
- * @cpu: the driver's CPU
- * @slot: completion slot of a non-posted access, or BARKEEP_NO_SLOT
- * @ticket: number that the completion must carry
- * @__reserved: zero
- */
-struct barkeep_event {
-	__u32 sequence;
-	__u16 kind;
-	__u8 bar;
-	__u8 width;
-	__aligned_u64 offset;
-	__aligned_u64 value;
-	__aligned_u64 value_high;
-	__aligned_u64 time;
-	__u32 cpu;
-	__u32 slot;
-	__u32 ticket;
-	__u32 __reserved[3];
-};
-
-enum barkeep_completion_status {
-	BARKEEP_COMPLETION_SUCCESSFUL,
-	BARKEEP_COMPLETION_UNSUPPORTED,	/* completes as all-ones */
-};
-
-/**
- * struct barkeep_completion - a completion slot; one cache line
- * @value: the value read
- * @value_high: upper half of a 16-byte access
- * @status: enum barkeep_completion_status
- * @ticket: barkeep_event.ticket; written last, with release order
- * @__reserved: must be 0
- *
- * The kernel never writes here. A ticket that nobody waits for is ignored.
- */
-struct barkeep_completion {
-	__aligned_u64 value;
-	__aligned_u64 value_high;
-	__u32 status;
-	__u32 ticket;
-	__u32 __reserved[10];
-};
-
-/**
- * struct barkeep_control - what the model writes; the kernel only reads it
- * @head: index of the next event to be consumed; entries before it are free
- * @__pad0: keeps the two words on cache lines of their own
- * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
- *	about to be: whoever publishes an event then wakes it. The model sets
- *	it with sequentially consistent order before its last look at the ring
- * @__pad1: must be 0, as @__pad0
- */
-struct barkeep_control {
-	__u32 head;
-	__u32 __pad0[15];
-	__u32 sleeping;
-	__u32 __pad1[15];
-};
-
-/**
- * struct barkeep_status - what only the kernel writes
- * @state: enum barkeep_state
- * @error: negative errno of a plug that failed, else 0
- * @domain: PCI domain of the device
- * @bus: its bus number
- * @devfn: its device number << 3 | its function number
- * @command: Command register
- * @vectors: MSI or MSI-X vectors the driver has enabled, 0 for none
- * @power: PM state, 0 to 3
- * @line: 1 while INTx is asserted by the model
- * @link_down: 1 after BARKEEP_FAULT_LINK
- * @__pad0: zero
- * @sleepers: accesses asleep until a completion or room in the ring; not zero:
- *	the model owes a BARKEEP_WAKE after it completes or consumes
- * @__pad1: zero
- * @timeouts: reads that were completed as all-ones after the timeout
- * @undecodable: accesses skipped because the instruction is not known
- * @refused_dma: DMA segments refused
- * @__pad2: zero
- * @waiting: per slot, the ticket it waits for, or 0
- */
-struct barkeep_status {
-	__u32 state;
-	__s32 error;
-	__u32 domain;
-	__u32 bus;
-	__u32 devfn;
-	__u32 command;
-	__u32 vectors;
-	__u32 power;
-	__u32 line;
-	__u32 link_down;
-	__u32 __pad0[6];
-	__u32 sleepers;
-	__u32 __pad1[15];
-	__aligned_u64 timeouts;
-	__aligned_u64 undecodable;
-	__aligned_u64 refused_dma;
-	__aligned_u64 __pad2[5];
-	__u32 waiting[BARKEEP_SLOTS];
-};
 
 /**
  * struct barkeep_info - ioctl(BARKEEP_INFO)
@@ -332,6 +130,92 @@ struct barkeep_region {
 	__u32 __reserved[3];
 };
 
+/* Declarations of registers; elements of all their arrays together. */
+#define BARKEEP_REGISTERS_MAX	4096
+#define BARKEEP_ELEMENTS_MAX	65536
+
+/**
+ * enum barkeep_register_flags - what the model hears of accesses
+ * @BARKEEP_REGISTER_TELL_READ: a read that the kernel answers is an event
+ * @BARKEEP_REGISTER_TELL_WRITE: a write is an event
+ * @BARKEEP_REGISTER_WAIT_READ: a read waits for the model, which answers it
+ * @BARKEEP_REGISTER_WAIT_WRITE: a write waits until the model has handled it
+ * @BARKEEP_REGISTER_EXACT: an access of any other width or offset than its own is
+ *	treated as if nothing were declared there
+ */
+enum barkeep_register_flags {
+	BARKEEP_REGISTER_TELL_READ = 1 << 0,
+	BARKEEP_REGISTER_TELL_WRITE = 1 << 1,
+	BARKEEP_REGISTER_WAIT_READ = 1 << 2,
+	BARKEEP_REGISTER_WAIT_WRITE = 1 << 3,
+	BARKEEP_REGISTER_EXACT = 1 << 4,
+};
+
+/**
+ * struct barkeep_register - a register, or an array of them, that the kernel answers
+ * @offset: of the (first) register, a multiple of @width, in a page that traps
+ * @reset: value after plug and after each reset of the function
+ * @readable: bits that read as the register holds them; others read as in @reset
+ * @write: bits that take what is written
+ * @write_one_clear: bits that are cleared by writing 1
+ * @write_one_set: bits that are set by writing 1
+ * @write_zero_clear: bits that are cleared by writing 0
+ * @read_clear: bits that a read clears
+ * @read_set: bits that a read sets
+ * @bar: BAR number
+ * @width: bytes: 1, 2, 4 or 8
+ * @count: registers in the array; 1 for a single one
+ * @stride: bytes from one to the next, a multiple of @width; 0 for a single one
+ * @flags: enum barkeep_register_flags
+ * @__reserved: must be 0
+ *
+ * A bit is in at most one of the four masks of writes, and in at most one of the
+ * two of reads; no mask has a bit above @width. Registers do not overlap. The value
+ * is in the BAR's backing memory, where the model reads and, atomically, writes it.
+ *
+ * An access applies to the bytes that it touches, as byte enables have it; one that
+ * touches several registers, or bytes of none, is done part by part, in ascending
+ * order. An undeclared part is what it is on a page without registers.
+ */
+struct barkeep_register {
+	__aligned_u64 offset;
+	__aligned_u64 reset;
+	__aligned_u64 readable;
+	__aligned_u64 write;
+	__aligned_u64 write_one_clear;
+	__aligned_u64 write_one_set;
+	__aligned_u64 write_zero_clear;
+	__aligned_u64 read_clear;
+	__aligned_u64 read_set;
+	__u32 bar;
+	__u32 width;
+	__u32 count;
+	__u32 stride;
+	__u32 flags;
+	__u32 __reserved[3];
+};
+
+/* Debug registers of an x86 CPU, for all that uses them. */
+#define BARKEEP_WATCHES_MAX	4
+
+/**
+ * struct barkeep_watch - writes to memory that raise an event
+ * @offset: of what is watched, a multiple of @width, in a `memory` page
+ * @bar: BAR number
+ * @width: bytes: 1, 2, 4 or 8
+ * @__reserved: must be 0
+ *
+ * The write itself runs as any store to memory; then BARKEEP_EVENT_WRITE tells of
+ * it, with the range's offset and width, and its value at that time: several
+ * writes may come to be seen as the last of them, each with an event of its own.
+ */
+struct barkeep_watch {
+	__aligned_u64 offset;
+	__u32 bar;
+	__u32 width;
+	__u32 __reserved[4];
+};
+
 enum barkeep_plug_flags {
 	/*
 	 * Hand out physical addresses for DMA, as on a machine without an
@@ -360,6 +244,10 @@ enum barkeep_plug_flags {
  *	BARKEEP_TIMEOUT_MAX_US
  * @domain: in: PCI domain to use, or BARKEEP_ANY for the lowest free one from
  *	0x0100; out: the one taken
+ * @registers: array of @register_count struct barkeep_register
+ * @watches: array of @watch_count struct barkeep_watch
+ * @register_count: at most BARKEEP_REGISTERS_MAX
+ * @watch_count: at most BARKEEP_WATCHES_MAX
  *
  * Returns once all that can fail for want of resources is done; the bus is
  * scanned and the driver probed while the model already answers:
@@ -387,6 +275,10 @@ struct barkeep_plug {
 	__u32 ring_entries;
 	__u32 timeout_us;
 	__u32 domain;
+	__aligned_u64 registers;
+	__aligned_u64 watches;
+	__u32 register_count;
+	__u32 watch_count;
 };
 
 #define BARKEEP_PLUG		_IO(BARKEEP_IOCTL_TYPE, 0x01)
