@@ -488,8 +488,71 @@ void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
 int barkeep_doors_init(void);
 void barkeep_doors_exit(void);
 
-/* fetch.c: the instruction at an address; interrupts off */
+/**
+ * struct barkeep_target - what an address leads to
+ * @bar: the BAR
+ * @offset: in it
+ * @counted: holds a reference of its own to the device
+ */
+struct barkeep_target {
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+	bool counted;
+};
+
+struct barkeep_emulation;
+
+/**
+ * struct barkeep_emulation_ops - what addresses outside the mapping lead to
+ * @find: a BAR by way of another mapping: a move from BAR to BAR; else false
+ * @load: from memory that is no BAR; false where it cannot be. 1, 2, 4 or 8 bytes
+ *	within a page, as for @store
+ * @store: to it
+ * @writable: whether @store can be expected to succeed there; asked of what does not
+ *	begin in the mapping, before the load of what is to be stored
+ * @segment_base: of BARKEEP_SEGMENT_FS or BARKEEP_SEGMENT_GS
+ *
+ * Called in the context of barkeep_emulate().
+ */
+struct barkeep_emulation_ops {
+	bool (*find)(struct barkeep_emulation *emulation, unsigned long address,
+		     struct barkeep_target *target);
+	bool (*load)(struct barkeep_emulation *emulation, unsigned long address,
+		     unsigned int width, u64 *value);
+	bool (*store)(struct barkeep_emulation *emulation, unsigned long address,
+		      unsigned int width, u64 value);
+	bool (*writable)(struct barkeep_emulation *emulation, unsigned long address,
+			 unsigned long bytes);
+	unsigned long (*segment_base)(unsigned int segment);
+};
+
+/**
+ * struct barkeep_emulation - an access in progress
+ * @regs: of the instruction
+ * @address: that it faulted at
+ * @mapping: that @address is in, by value: it may be undone meanwhile. Addresses are
+ *	those of the instruction, of the kernel or of user space
+ * @patience: what it may wait
+ * @ops: for all that is not in @mapping
+ *
+ * Who fills it in holds a reference to the device of @mapping.
+ */
+struct barkeep_emulation {
+	struct pt_regs *regs;
+	unsigned long address;
+	struct barkeep_mapping mapping;
+	struct barkeep_patience *patience;
+	const struct barkeep_emulation_ops *ops;
+};
+
+/*
+ * emulate.c: an instruction whose operand is in a mapping of a BAR. False where other
+ * memory could not be accessed.
+ */
 struct barkeep_instruction;
+bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn);
+
+/* fetch.c: the instruction at an address; interrupts off */
 bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn);
 
 /* fault.c: the page fault that an access is */

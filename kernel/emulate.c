@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an instruction does with its operands. One of them is in a mapping of a BAR,
+ * where the instruction faulted; each load and store there is an access. The other
+ * side of a string move is wherever its address leads. How that is found out and
+ * accessed differs between code of the kernel and of user space, and is the caller's.
+ */
+#include <linux/mm.h>
+
+#include "barkeep.h"
+#include "decode.h"
+
+/*
+ * Iterations of a repeated string instruction per fault. The instruction then
+ * faults again for the rest, so that interrupts and the scheduler get their turn
+ * as they do between iterations on the CPU.
+ */
+#define EMULATE_ITERATIONS	32
+
+static bool target_is_mapped(const struct barkeep_emulation *emulation, unsigned long address)
+{
+	return address - emulation->mapping.start < emulation->mapping.bytes;
+}
+
+static bool target_find(struct barkeep_emulation *emulation, unsigned long address,
+			struct barkeep_target *target)
+{
+	const struct barkeep_mapping *mapping = &emulation->mapping;
+
+	if (unlikely(!target_is_mapped(emulation, address)))
+		return emulation->ops->find(emulation, address, target);
+	target->bar = mapping->bar;
+	target->offset = mapping->offset + (address - mapping->start);
+	target->counted = false;
+	return true;
+}
+
+static void target_release(const struct barkeep_target *target)
+{
+	if (unlikely(target->counted))
+		barkeep_device_put(target->bar->dev);
+}
+
+static bool read_within_page(struct barkeep_emulation *emulation, unsigned long address,
+			     unsigned int width, u64 *value)
+{
+	struct barkeep_target target;
+
+	if (!target_find(emulation, address, &target))
+		return emulation->ops->load(emulation, address, width, value);
+	*value = barkeep_access_read(target.bar, target.offset, width, emulation->patience);
+	target_release(&target);
+	return true;
+}
+
+static bool write_within_page(struct barkeep_emulation *emulation, unsigned long address,
+			      unsigned int width, u64 value)
+{
+	struct barkeep_target target;
+
+	if (!target_find(emulation, address, &target))
+		return emulation->ops->store(emulation, address, width, value);
+	barkeep_access_write(target.bar, target.offset, width, value, emulation->patience);
+	target_release(&target);
+	return true;
+}
+
+static bool is_within_page(unsigned long address, unsigned int width)
+{
+	return offset_in_page(address) + width <= PAGE_SIZE;
+}
+
+/* An access that crosses a page is more than one on the bus as well. */
+static bool operand_read(struct barkeep_emulation *emulation, unsigned long address,
+			 unsigned int width, u64 *value)
+{
+	unsigned int n;
+	u64 byte;
+
+	if (likely(is_within_page(address, width)))
+		return read_within_page(emulation, address, width, value);
+	*value = 0;
+	for (n = 0; n < width; n++) {
+		if (!read_within_page(emulation, address + n, 1, &byte))
+			return false;
+		*value |= byte << (8 * n);
+	}
+	return true;
+}
+
+static bool operand_write(struct barkeep_emulation *emulation, unsigned long address,
+			  unsigned int width, u64 value)
+{
+	unsigned int n;
+
+	if (likely(is_within_page(address, width)))
+		return write_within_page(emulation, address, width, value);
+	for (n = 0; n < width; n++) {
+		if (!write_within_page(emulation, address + n, 1, value >> (8 * n) & 0xff))
+			return false;
+	}
+	return true;
+}
+
+/* pt_regs has no segment bases. */
+static unsigned long segment_base(struct barkeep_emulation *emulation,
+				  const struct barkeep_instruction *insn)
+{
+	if (likely(insn->segment == BARKEEP_SEGMENT_FLAT))
+		return 0;
+	return emulation->ops->segment_base(insn->segment);
+}
+
+static unsigned long operand_address(struct barkeep_emulation *emulation,
+				     const struct barkeep_instruction *insn)
+{
+	return barkeep_insn_address(insn, emulation->regs) + segment_base(emulation, insn);
+}
+
+static bool emulate_load(struct barkeep_emulation *emulation,
+			 const struct barkeep_instruction *insn)
+{
+	struct pt_regs *regs = emulation->regs;
+	u64 value;
+
+	if (!operand_read(emulation, operand_address(emulation, insn), insn->width, &value))
+		return false;
+	barkeep_insn_load(insn, regs, value);
+	regs->ip += insn->length;
+	return true;
+}
+
+static bool emulate_store(struct barkeep_emulation *emulation,
+			  const struct barkeep_instruction *insn)
+{
+	struct pt_regs *regs = emulation->regs;
+
+	if (!operand_write(emulation, operand_address(emulation, insn), insn->width,
+			   barkeep_insn_value(insn, regs)))
+		return false;
+	regs->ip += insn->length;
+	return true;
+}
+
+static unsigned long string_count(const struct barkeep_instruction *insn,
+				  const struct pt_regs *regs)
+{
+	if (!insn->rep)
+		return 1;
+	return min_t(u64, regs->cx & insn->address_mask, EMULATE_ITERATIONS);
+}
+
+/* Where iteration @n of a string instruction that began at @base is. */
+static unsigned long string_address(const struct barkeep_instruction *insn,
+				    const struct pt_regs *regs, unsigned long base,
+				    unsigned long n)
+{
+	unsigned long step = n * insn->width;
+
+	return (regs->flags & X86_EFLAGS_DF ? base - step : base + step) & insn->address_mask;
+}
+
+static bool movs_once(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn,
+		      unsigned long n)
+{
+	const struct pt_regs *regs = emulation->regs;
+	unsigned long from = string_address(insn, regs, regs->si, n) +
+			     segment_base(emulation, insn);
+	unsigned long to = string_address(insn, regs, regs->di, n);
+	u64 value;
+
+	return operand_read(emulation, from, insn->width, &value) &&
+	       operand_write(emulation, to, insn->width, value);
+}
+
+static bool stos_once(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn,
+		      unsigned long n)
+{
+	const struct pt_regs *regs = emulation->regs;
+
+	return operand_write(emulation, string_address(insn, regs, regs->di, n), insn->width,
+			     barkeep_insn_value(insn, regs));
+}
+
+static bool emulate_string(struct barkeep_emulation *emulation,
+			   const struct barkeep_instruction *insn, unsigned long count,
+			   bool (*once)(struct barkeep_emulation *emulation,
+					const struct barkeep_instruction *insn, unsigned long n))
+{
+	bool ok = true;
+	unsigned long n;
+
+	for (n = 0; n < count && ok; n += ok) {
+		/* The rest faults again, and may wait anew. */
+		if (emulation->patience->spent)
+			break;
+		ok = once(emulation, insn, n);
+	}
+	if (n || !count)
+		barkeep_insn_step(insn, emulation->regs, n);
+	return ok;
+}
+
+/* A load must not be repeated: before it, whether what it gets can be stored. */
+static bool movs_is_writable(struct barkeep_emulation *emulation,
+			     const struct barkeep_instruction *insn, unsigned long count)
+{
+	const struct pt_regs *regs = emulation->regs;
+	unsigned long first = string_address(insn, regs, regs->di, 0);
+	unsigned long last = string_address(insn, regs, regs->di, count - 1);
+	unsigned long to = min(first, last);
+
+	if (target_is_mapped(emulation, to))
+		return true;
+	return emulation->ops->writable(emulation, to, max(first, last) - to + insn->width);
+}
+
+static bool emulate_movs(struct barkeep_emulation *emulation,
+			 const struct barkeep_instruction *insn)
+{
+	unsigned long count = string_count(insn, emulation->regs);
+
+	return (!count || movs_is_writable(emulation, insn, count)) &&
+	       emulate_string(emulation, insn, count, movs_once);
+}
+
+static bool emulate_stos(struct barkeep_emulation *emulation,
+			 const struct barkeep_instruction *insn)
+{
+	return emulate_string(emulation, insn, string_count(insn, emulation->regs), stos_once);
+}
+
+/* Tells the model, and goes on behind the instruction as if it had read all-ones. */
+static bool emulate_nothing(struct barkeep_emulation *emulation,
+			    const struct barkeep_instruction *insn)
+{
+	const struct barkeep_mapping *mapping = &emulation->mapping;
+	const struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_FAULT,
+		.value = BARKEEP_FAULT_UNDECODABLE,
+		.bar = mapping->bar->number,
+		.offset = mapping->offset + (emulation->address - mapping->start),
+		.width = insn->width,
+		.slot = BARKEEP_NO_SLOT,
+	};
+	struct barkeep_device *dev = mapping->bar->dev;
+
+	barkeep_count(&dev->status->undecodable);
+	if (!in_nmi())
+		barkeep_ring_try(dev, &event);
+	barkeep_insn_load(insn, emulation->regs, ~0ULL);
+	emulation->regs->ip += insn->length;
+	return true;
+}
+
+static bool (*const emulate_operations[])(struct barkeep_emulation *emulation,
+					  const struct barkeep_instruction *insn) = {
+	[BARKEEP_OP_NONE] = emulate_nothing,
+	[BARKEEP_OP_LOAD] = emulate_load,
+	[BARKEEP_OP_STORE] = emulate_store,
+	[BARKEEP_OP_MOVS] = emulate_movs,
+	[BARKEEP_OP_STOS] = emulate_stos,
+};
+
+/*
+ * Registers are as behind the instruction then, or, of a repeated one, behind some
+ * of it. False where memory that is not ours could not be accessed: they are as before
+ * what could not be done, and no access has been made for that.
+ */
+bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn)
+{
+	return emulate_operations[insn->operation](emulation, insn);
+}
