@@ -8,6 +8,7 @@ const faults: Record<number, FaultEvent["reason"]> = {
   [abi.FAULT_TIMEOUT]: "timeout",
   [abi.FAULT_UNDECODABLE]: "undecodable",
   [abi.FAULT_LINK]: "link",
+  [abi.FAULT_MEMORY]: "memory",
 };
 
 const decoders: Record<number, (ring: Ring) => NoticeEvent> = {

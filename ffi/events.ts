@@ -133,9 +133,15 @@ export interface FaultEvent extends Access {
    * `timeout`: a read waited too long and read as all-ones. `undecodable`: an
    * instruction that cannot be emulated was skipped. `link`: posted writes
    * could not be delivered, so the device reads as all-ones until unplugged.
+   * `memory`: the machine had no memory for a page of a BAR that was written.
    * `uncompleted`: the body of a `for await` left a read without completing it.
    */
-  readonly reason: "timeout" | "undecodable" | "link" | "uncompleted";
+  readonly reason:
+    | "timeout"
+    | "undecodable"
+    | "link"
+    | "memory"
+    | "uncompleted";
 }
 
 /** The device is on the bus, and bound if there is a driver for it. */

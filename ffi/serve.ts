@@ -285,6 +285,7 @@ const faultTexts: Record<FaultEvent["reason"], string> = {
   timeout: "was not answered in time, and read as all-ones",
   undecodable: "is of an instruction that cannot be emulated; it was skipped",
   link: "could not be delivered for too long; the link is down until unplug",
+  memory: "was a write to shared memory, and lost: there was no page for it",
   uncompleted: "was left without a completion, and read as all-ones",
 };
 

@@ -4,12 +4,30 @@
  * driver's context, inside the page fault that the access raised: any context
  * but NMI, and it may sleep only where its patience says so.
  */
+#include <linux/mm.h>
+
 #include "barkeep.h"
 
-/* The backing of an access that does not cross a page. */
-static void *access_shadow(struct barkeep_bar_memory *bar, u64 offset)
+/* The backing of an access that does not cross a page, or NULL while it has none. */
+static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)
 {
-	return page_address(bar->pages[offset >> PAGE_SHIFT]) + offset_in_page(offset);
+	struct page *page = READ_ONCE(bar->pages[offset >> PAGE_SHIFT]);
+
+	return page ? page_address(page) + offset_in_page(offset) : NULL;
+}
+
+/*
+ * The same for a write. Only `memory` can have none: where its first touch found no
+ * memory at once, or is a part of an access to a page that traps. Reclaim must not
+ * end up in this driver.
+ */
+static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
+			 const struct barkeep_patience *patience)
+{
+	gfp_t gfp = (patience->may_sleep ? GFP_NOIO : GFP_ATOMIC) | __GFP_NOWARN;
+	struct page *page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp);
+
+	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }
 
 static u64 shadow_load(const void *from, unsigned int width)
@@ -74,13 +92,35 @@ static void trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int 
 static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 		       struct barkeep_patience *patience)
 {
-	return shadow_load(access_shadow(bar, offset), width);
+	const void *from = access_backing(bar, offset);
+
+	/* What nobody has written to holds zeros. */
+	return from ? shadow_load(from, width) : 0;
+}
+
+static void memory_lose(struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
+{
+	const struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_FAULT,
+		.value = BARKEEP_FAULT_MEMORY,
+		.bar = bar->number,
+		.width = width,
+		.offset = offset,
+		.slot = BARKEEP_NO_SLOT,
+	};
+
+	barkeep_ring_try(bar->dev, &event);
 }
 
 static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			 u64 value, struct barkeep_patience *patience)
 {
-	shadow_store(access_shadow(bar, offset), width, value);
+	void *to = access_back(bar, offset, patience);
+
+	if (likely(to))
+		shadow_store(to, width, value);
+	else
+		memory_lose(bar, offset, width);
 }
 
 static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,

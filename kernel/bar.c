@@ -3,6 +3,10 @@
  * The memory behind BARs, and who answers for each page of it. Pages are ordinary
  * kernel memory: the model maps them, a driver's mapping of a `memory` page is the
  * page itself, and trapped pages have theirs as a shadow.
+ *
+ * A page is there from the first time that somebody needs it, and until its device
+ * is destroyed: a BAR costs what is used of it. Shadow pages are there from the
+ * beginning, because writes to them come from contexts that should not allocate.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -35,15 +39,56 @@ static int bar_check(const struct barkeep_bar *bar, unsigned int number)
 
 static int bar_allocate(struct barkeep_bar_memory *memory)
 {
-	unsigned long n, count = bar_pages(memory);
+	unsigned long count = bar_pages(memory);
 
 	memory->pages = kvcalloc(count, sizeof(*memory->pages), GFP_KERNEL_ACCOUNT);
 	memory->policy = kvzalloc(count, GFP_KERNEL_ACCOUNT);
 	if (!memory->pages || !memory->policy)
 		return -ENOMEM;
-	for (n = 0; n < count; n++) {
-		memory->pages[n] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!memory->pages[n])
+	return 0;
+}
+
+/**
+ * barkeep_bar_page - page @n of a BAR, which is given one now if it has none yet
+ * @bar: the BAR
+ * @n: less than its pages
+ * @gfp: how to allocate; charged to the caller's memory cgroup if it says so, as the
+ *	model's own contexts do
+ *
+ * Any context that @gfp allows, but NMI; any number at a time for the same page. The
+ * caller has a reference to the device, or found it under RCU.
+ *
+ * Return: the page, which stays until the device's last reference is gone, or NULL.
+ */
+struct page *barkeep_bar_page(struct barkeep_bar_memory *bar, unsigned long n, gfp_t gfp)
+{
+	struct page *page = READ_ONCE(bar->pages[n]);
+	struct page *first;
+
+	if (page)
+		return page;
+	page = alloc_page(gfp | __GFP_ZERO);
+	if (!page)
+		return READ_ONCE(bar->pages[n]);
+	first = cmpxchg(&bar->pages[n], NULL, page);
+	if (first) {
+		__free_page(page);
+		return first;
+	}
+	/* Pairs with smp_mb() in barkeep_bars_kill(): one of us sees the other. */
+	if (READ_ONCE(bar->pulled) && bar->policy[n] == BARKEEP_POLICY_MEMORY)
+		memset(page_address(page), 0xff, PAGE_SIZE);
+	return page;
+}
+
+static int bar_back_shadow(struct barkeep_bar_memory *bar)
+{
+	unsigned long n;
+
+	for (n = 0; n < bar_pages(bar); n++) {
+		if (bar->policy[n] != BARKEEP_POLICY_SHADOW)
+			continue;
+		if (!barkeep_bar_page(bar, n, GFP_KERNEL_ACCOUNT))
 			return -ENOMEM;
 		cond_resched();
 	}
@@ -116,6 +161,8 @@ int barkeep_bars_init(struct barkeep_device *dev, const struct barkeep_plug *plu
 			goto err;
 	}
 	ret = regions_apply(dev, plug);
+	for (n = 0; !ret && n < BARKEEP_BARS; n++)
+		ret = bar_back_shadow(&dev->bars[n]);
 	if (ret)
 		goto err;
 	return 0;
@@ -143,18 +190,28 @@ void barkeep_bars_destroy(struct barkeep_device *dev)
 	}
 }
 
-/* A pulled card reads as all-ones, through mappings that do not trap as well. */
+/*
+ * A pulled card reads as all-ones, through mappings that do not trap as well. What is
+ * not backed yet traps until it is.
+ */
 void barkeep_bars_kill(struct barkeep_device *dev)
 {
-	unsigned long page;
+	struct page *page;
+	unsigned long at;
 	int n;
+
+	for (n = 0; n < BARKEEP_BARS; n++)
+		WRITE_ONCE(dev->bars[n].pulled, true);
+	/* Pairs with cmpxchg() in barkeep_bar_page(). */
+	smp_mb();
 
 	for (n = 0; n < BARKEEP_BARS; n++) {
 		struct barkeep_bar_memory *bar = &dev->bars[n];
 
-		for (page = 0; page < bar_pages(bar); page++) {
-			if (bar->policy[page] == BARKEEP_POLICY_MEMORY)
-				memset(page_address(bar->pages[page]), 0xff, PAGE_SIZE);
+		for (at = 0; at < bar_pages(bar); at++) {
+			page = READ_ONCE(bar->pages[at]);
+			if (page && bar->policy[at] == BARKEEP_POLICY_MEMORY)
+				memset(page_address(page), 0xff, PAGE_SIZE);
 			cond_resched();
 		}
 	}

@@ -8,8 +8,8 @@
  * MMIO: process, softirq, hardirq, with or without locks, interrupts on or off.
  * Config space is accessed with interrupts off, under a raw spinlock of the PCI
  * core. DMA is mapped and unmapped in any of these too. ioctls sleep. Nothing
- * on the way of an access allocates, and no lock is held across a wait for
- * user space.
+ * on the way of an access allocates, but for the first touch of a page of shared
+ * memory, and no lock is held across a wait for user space.
  */
 #ifndef _BARKEEP_H
 #define _BARKEEP_H
@@ -76,10 +76,13 @@ struct barkeep_config_space {
  * @bytes: size, 0 if the BAR is not there
  * @flags: enum barkeep_bar_flags
  * @number: BAR number
- * @pages: the backing, zeroed, one per page of @bytes
+ * @pages: the backing, zeroed, one per page of @bytes; NULL until it is needed, and
+ *	to be had by barkeep_bar_page()
  * @policy: enum barkeep_policy of each page
+ * @pulled: `memory` pages read as all-ones, those that are backed from now on as well
  *
- * All fixed before the device is visible, until its last reference is gone.
+ * All but @pages and @pulled fixed before the device is visible, until its last
+ * reference is gone.
  */
 struct barkeep_bar_memory {
 	struct barkeep_device *dev;
@@ -88,6 +91,7 @@ struct barkeep_bar_memory {
 	unsigned int number;
 	struct page **pages;
 	u8 *policy;
+	bool pulled;
 };
 
 /**
@@ -333,7 +337,8 @@ void barkeep_window_release(struct barkeep_device *dev);
 bool barkeep_window_contains(phys_addr_t address, size_t bytes);
 struct barkeep_bar_memory *barkeep_window_find(phys_addr_t address, size_t bytes, u64 *offset);
 
-/* bar.c: backing memory and policies */
+/* bar.c: backing memory and policies; barkeep_bar_page() gives a page its backing */
+struct page *barkeep_bar_page(struct barkeep_bar_memory *bar, unsigned long n, gfp_t gfp);
 int barkeep_bars_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
 void barkeep_bars_destroy(struct barkeep_device *dev);
 void barkeep_bars_kill(struct barkeep_device *dev);
@@ -455,18 +460,25 @@ u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			  u64 value, struct barkeep_patience *patience);
 
-/* map.c: the driver's mappings. barkeep_map_find() is for under RCU. */
+/*
+ * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
+ * barkeep_map_touch(), with interrupts off, which is true where the access that
+ * faulted at @address is to be tried again.
+ */
 struct barkeep_mapping {
 	struct barkeep_bar_memory *bar;
 	unsigned long start;
 	unsigned long bytes;
 	u64 offset;		/* of @start in the BAR */
+	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
+	bool gone;
 	struct rcu_head rcu;
 };
 
 int barkeep_map_init(void);
 void barkeep_map_exit(void);
 struct barkeep_mapping *barkeep_map_find(unsigned long address);
+bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address);
 
 /* hook.c: functions of the kernel that are redirected to ours */
 struct barkeep_hook {

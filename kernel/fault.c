@@ -122,7 +122,7 @@ static void fault_give_up(const struct pt_regs *regs, unsigned long address)
  * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It is
  * safe to look at until interrupts are on, for that is when a grace period can end.
  */
-static void fault_bad_area(struct pt_regs *regs, const struct barkeep_mapping *mapping,
+static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping,
 			   unsigned long address)
 {
 	bool enable = regs->flags & X86_EFLAGS_IF;
@@ -137,6 +137,8 @@ static void fault_bad_area(struct pt_regs *regs, const struct barkeep_mapping *m
 	struct barkeep_instruction insn;
 	bool done;
 
+	if (barkeep_map_touch(mapping, address))
+		return;
 	if (!barkeep_fetch(regs->ip, &insn)) {
 		fault_give_up(regs, address);
 		return;

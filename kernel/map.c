@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The driver's mappings of BARs. ioremap() and its kin, called for an address in
- * a window, make a mapping of the backing pages instead: `memory` pages are there
- * as ordinary cached memory, all others are never present, so that each access to
- * them is a page fault (fault.c).
+ * a window, make a mapping of ours instead, in which nothing is present: each access
+ * is a page fault (fault.c). The first to a page of `memory` makes it present, as
+ * ordinary cached memory; those that were touched before are present at once. So a
+ * mapping costs its page tables and what is used of it.
  *
  * Lifetimes: a mapping holds a reference to its device and so to the module. It is
  * found by virtual address under RCU, in the time of a tree of fixed depth, and
@@ -21,6 +22,9 @@
 static struct maple_tree barkeep_mappings =
 	MTREE_INIT(barkeep_mappings, MT_FLAGS_USE_RCU);
 
+/* What absent entries name, so that the kernel finds them whole; never accessed. */
+static struct page *map_nothing;
+
 /*
  * Mapped in the kernel's eyes and not in the CPU's: vunmap() is content, the
  * hardware faults, and nothing was ever in a TLB.
@@ -30,55 +34,121 @@ static pgprot_t map_absent(void)
 	return __pgprot((pgprot_val(PAGE_KERNEL) & ~_PAGE_PRESENT) | _PAGE_PROTNONE);
 }
 
-/* From not present to present: no TLB holds the old entry. */
-static void map_make_present(unsigned long address, struct page *page)
+/* Address space of which nothing is present, in pages of 4 KiB whatever its size. */
+static void *map_reserve(unsigned long bytes)
+{
+	unsigned long n, count = bytes >> PAGE_SHIFT;
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	void *address;
+
+	if (!pages)
+		return NULL;
+	for (n = 0; n < count; n++)
+		pages[n] = map_nothing;
+	address = vmap(pages, count, VM_MAP, map_absent());
+	kvfree(pages);
+	return address;
+}
+
+/*
+ * From not present to present: no TLB holds the old entry. Again is the same entry.
+ * The caller knows that the mapping stays.
+ */
+static bool map_make_present(unsigned long address, struct page *page)
 {
 	unsigned int level;
 	pte_t *pte = lookup_address(address, &level);
 
-	if (pte && level == PG_LEVEL_4K)
-		set_pte(pte, mk_pte(page, PAGE_KERNEL));
+	if (!pte || level != PG_LEVEL_4K)
+		return false;
+	set_pte(pte, mk_pte(page, PAGE_KERNEL));
+	return true;
 }
 
+/* What is backed already need not fault. Before anybody else knows the mapping. */
 static void map_memory_pages(struct barkeep_mapping *mapping)
 {
 	struct barkeep_bar_memory *bar = mapping->bar;
 	unsigned long first = mapping->offset >> PAGE_SHIFT;
+	struct page *page;
 	unsigned long n;
 
 	for (n = 0; n < mapping->bytes >> PAGE_SHIFT; n++) {
-		if (bar->policy[first + n] == BARKEEP_POLICY_MEMORY)
-			map_make_present(mapping->start + n * PAGE_SIZE, bar->pages[first + n]);
+		page = READ_ONCE(bar->pages[first + n]);
+		if (page && bar->policy[first + n] == BARKEEP_POLICY_MEMORY)
+			map_make_present(mapping->start + n * PAGE_SIZE, page);
+		cond_resched();
 	}
 }
 
-static void __iomem *map_bar(struct barkeep_bar_memory *bar, u64 offset, size_t bytes)
+/* The pages from @offset on; takes over the caller's reference to the device. */
+static struct barkeep_mapping *map_create(struct barkeep_bar_memory *bar, u64 offset,
+					  unsigned long bytes)
 {
 	struct barkeep_mapping *mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
-	void *address;
 
 	if (!mapping)
 		return NULL;
+	raw_spin_lock_init(&mapping->lock);
 	mapping->bar = bar;
-	mapping->offset = offset & PAGE_MASK;
-	mapping->bytes = PAGE_ALIGN(offset_in_page(offset) + bytes);
-
-	address = vmap(bar->pages + (mapping->offset >> PAGE_SHIFT), mapping->bytes >> PAGE_SHIFT,
-		       VM_MAP, map_absent());
-	if (!address)
+	mapping->offset = offset;
+	mapping->bytes = bytes;
+	mapping->start = (unsigned long)map_reserve(bytes);
+	if (!mapping->start)
 		goto err_free;
-	mapping->start = (unsigned long)address;
+	map_memory_pages(mapping);
 	if (mtree_insert_range(&barkeep_mappings, mapping->start,
 			       mapping->start + mapping->bytes - 1, mapping, GFP_KERNEL))
 		goto err_unmap;
-	map_memory_pages(mapping);
-	return (void __iomem *)(address + offset_in_page(offset));
+	return mapping;
 
 err_unmap:
-	vunmap(address);
+	vunmap((void *)mapping->start);
 err_free:
 	kfree(mapping);
 	return NULL;
+}
+
+/* Of a mapping that is not found any more. */
+static void map_destroy(struct barkeep_mapping *mapping)
+{
+	struct barkeep_device *dev = mapping->bar->dev;
+
+	/* From here on the addresses may be another's: see barkeep_map_touch(). */
+	raw_spin_lock_irq(&mapping->lock);
+	mapping->gone = true;
+	raw_spin_unlock_irq(&mapping->lock);
+	vunmap((void *)mapping->start);
+	kfree_rcu(mapping, rcu);
+	barkeep_device_put(dev);
+}
+
+/*
+ * The first touch of a page of memory. A driver that undoes a mapping while it uses
+ * it gets what it would get elsewhere: an entry is never written after vunmap(), and
+ * what is tried again then is not found.
+ *
+ * Neither waits nor reclaims; where there is no memory at once, access.c has another
+ * way. While the device does not decode, the page stays away and reads as all-ones.
+ */
+bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
+{
+	struct barkeep_bar_memory *bar = mapping->bar;
+	unsigned long n = (mapping->offset + (address - mapping->start)) >> PAGE_SHIFT;
+	struct page *page;
+	bool again;
+
+	if (likely(bar->policy[n] != BARKEEP_POLICY_MEMORY))
+		return false;
+	if (!READ_ONCE(bar->dev->config.decoding) || in_nmi())
+		return false;
+	page = barkeep_bar_page(bar, n, GFP_NOWAIT | __GFP_NOWARN);
+	if (!page)
+		return false;
+	raw_spin_lock(&mapping->lock);
+	again = mapping->gone || map_make_present(address, page);
+	raw_spin_unlock(&mapping->lock);
+	return again;
 }
 
 /*
@@ -88,7 +158,7 @@ err_free:
 static void __iomem *map_ioremap(phys_addr_t address, unsigned long bytes)
 {
 	struct barkeep_bar_memory *bar;
-	void __iomem *mapped;
+	struct barkeep_mapping *mapping;
 	u64 offset;
 
 	bar = barkeep_window_find(address, bytes, &offset);
@@ -97,27 +167,24 @@ static void __iomem *map_ioremap(phys_addr_t address, unsigned long bytes)
 				    &address, bytes);
 		return NULL;
 	}
-	mapped = map_bar(bar, offset, bytes);
-	if (!mapped)
+	mapping = map_create(bar, offset & PAGE_MASK, PAGE_ALIGN(offset_in_page(offset) + bytes));
+	if (!mapping) {
 		barkeep_device_put(bar->dev);
-	return mapped;
+		return NULL;
+	}
+	return (void __iomem *)(mapping->start + offset_in_page(offset));
 }
 
 static void map_iounmap(void __iomem *address)
 {
-	struct barkeep_device *dev;
 	struct barkeep_mapping *mapping;
 
 	/* As iounmap() itself, only that vunmap() would be less patient. */
 	if (WARN_ON_ONCE(in_interrupt()))
 		return;
 	mapping = mtree_erase(&barkeep_mappings, (unsigned long)address & PAGE_MASK);
-	if (!mapping)
-		return;
-	dev = mapping->bar->dev;
-	vunmap((void *)mapping->start);
-	kfree_rcu(mapping, rcu);
-	barkeep_device_put(dev);
+	if (mapping)
+		map_destroy(mapping);
 }
 
 /* The mapping that @address is in, or NULL. Any context; to be used under RCU. */
@@ -153,11 +220,20 @@ static struct barkeep_hook map_hooks[] = {
 
 int barkeep_map_init(void)
 {
-	return barkeep_hooks_install(map_hooks, ARRAY_SIZE(map_hooks));
+	int ret;
+
+	map_nothing = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!map_nothing)
+		return -ENOMEM;
+	ret = barkeep_hooks_install(map_hooks, ARRAY_SIZE(map_hooks));
+	if (ret)
+		__free_page(map_nothing);
+	return ret;
 }
 
 void barkeep_map_exit(void)
 {
 	barkeep_hooks_remove(map_hooks, ARRAY_SIZE(map_hooks));
+	__free_page(map_nothing);
 	/* kfree_rcu() of the last mappings needs no code of ours. */
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The model's mappings of the device file: what only the kernel writes is mapped
- * read-only, for good; all is mapped whole or not at all. A mapping keeps its
- * pages, so it stays valid after unplug.
+ * read-only, for good; all is mapped whole or not at all. A mapping keeps its file
+ * and so the device's pages: it stays valid after unplug. Those of a BAR come one by
+ * one, when they are touched.
  */
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -57,11 +58,33 @@ static u64 mmap_ring_bytes(struct barkeep_device *dev)
 	return PAGE_ALIGN((u64)dev->ring.size * sizeof(struct barkeep_event));
 }
 
+static vm_fault_t mmap_bar_fault(struct vm_fault *fault)
+{
+	struct barkeep_bar_memory *bar = fault->vma->vm_private_data;
+	u64 n = fault->pgoff - PHYS_PFN(BARKEEP_MMAP_BAR(bar->number));
+	struct page *page;
+
+	if (n >= bar->bytes >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	page = barkeep_bar_page(bar, n, GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return VM_FAULT_OOM;
+	get_page(page);
+	fault->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct mmap_bar_operations = {
+	.fault = mmap_bar_fault,
+};
+
 static int mmap_bar(struct barkeep_bar_memory *bar, struct vm_area_struct *vma)
 {
 	if (!bar->bytes || vma->vm_end - vma->vm_start != bar->bytes)
 		return -EINVAL;
-	return vm_map_pages_zero(vma, bar->pages, bar->bytes >> PAGE_SHIFT);
+	vma->vm_private_data = bar;
+	vma->vm_ops = &mmap_bar_operations;
+	return 0;
 }
 
 static const struct {

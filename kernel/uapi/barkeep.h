@@ -35,7 +35,8 @@
  * The file is opened for reading and writing. It is mapped in pieces, shared, each
  * at its own offset (BARKEEP_MMAP_*) and with its exact size: EINVAL for any other,
  * EPERM for a writable mapping of what only the kernel writes, ENODEV before
- * BARKEEP_PLUG. What a process drops of a mapping with madvise() is SIGBUS there.
+ * BARKEEP_PLUG. What a process drops of a mapping with madvise() is SIGBUS there; of
+ * a BAR it is mapped again. A page of a BAR takes memory when it is first used.
  *
  * The process that plugs is the model: the device leaves the bus when it ends, or
  * when the last descriptor of the file is closed.

@@ -96,11 +96,14 @@ enum barkeep_reset {
  * @BARKEEP_FAULT_LINK: the ring stayed full for the completion timeout: posted
  *	writes could not be delivered in order any more, so the link was taken
  *	down; every later access completes as all-ones until unplug
+ * @BARKEEP_FAULT_MEMORY: a write to a `memory` page was lost, because there was no
+ *	memory for the page
  */
 enum barkeep_fault {
 	BARKEEP_FAULT_TIMEOUT = 1,
 	BARKEEP_FAULT_UNDECODABLE,
 	BARKEEP_FAULT_LINK,
+	BARKEEP_FAULT_MEMORY,
 };
 
 /* barkeep_event.slot of an event that waits for nothing */
