@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ways to physical addresses other than ioremap(): for user space by sysfs
- * resourceN, UIO, VFIO, DRM and /dev/mem, for the kernel by memremap_pages(). None
- * of them knows that there is nothing behind a window, so for an address in one
- * they fail, and say so: the alternative is to read a void.
+ * resourceN, UIO, VFIO, DRM and /dev/mem, for the kernel by memremap_pages() and
+ * vmap_pfn(). None of them knows that there is nothing behind a window, so for an
+ * address in one they fail, and say so: the alternative is to read a void.
  */
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -52,6 +52,27 @@ static void *door_memremap_pages(struct dev_pagemap *map, int node)
 	door_say(PHYS_PFN(map->range.start));
 	return ERR_PTR(-ENXIO);
 }
+
+#ifdef CONFIG_VMAP_PFN
+static void *door_vmap_pfn(unsigned long *pfns, unsigned int count, pgprot_t prot)
+{
+	door_say(pfns[0]);
+	return NULL;
+}
+
+/* vmap_pfn(pfns, count, prot) */
+static bool door_is_pfns(struct pt_regs *call)
+{
+	const unsigned long *pfns = (unsigned long *)call->di;
+	unsigned int n;
+
+	for (n = 0; n < (unsigned int)call->si; n++) {
+		if (barkeep_window_contains(PFN_PHYS(pfns[n]), PAGE_SIZE))
+			return true;
+	}
+	return false;
+}
+#endif
 
 /* remap_pfn_range(vma, address, pfn, bytes, ...) */
 static bool door_is_range(struct pt_regs *call)
@@ -113,6 +134,9 @@ static struct barkeep_hook door_hooks[] = {
 	{ .name = "vmf_insert_pfn_pud" HUGE_SUFFIX, .target = door_insert_huge,
 	  .ours = door_is_pud },
 	{ .name = "memremap_pages", .target = door_memremap_pages, .ours = door_is_pagemap },
+#ifdef CONFIG_VMAP_PFN
+	{ .name = "vmap_pfn", .target = door_vmap_pfn, .ours = door_is_pfns },
+#endif
 };
 
 int barkeep_doors_init(void)

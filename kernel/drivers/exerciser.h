@@ -8,6 +8,7 @@
 #include <linux/spinlock.h>
 
 #define VECTORS_MAX	32
+#define MAPPINGS_MAX	16
 #define ANSWER_BYTES	256
 
 struct exerciser;
@@ -18,12 +19,30 @@ struct exerciser_vector {
 };
 
 /**
+ * struct exerciser_mapping - of a BAR, made by command
+ * @exerciser: whose it is
+ * @door: how it was made
+ * @address: where it begins, NULL for none
+ * @bytes: its length
+ * @io: of the doors that have one
+ */
+struct exerciser_mapping {
+	struct exerciser *exerciser;
+	const struct exerciser_door *door;
+	void __iomem *address;
+	u64 bytes;
+	struct io_mapping *io;
+};
+
+/**
  * struct exerciser - one bound function
  * @pdev: the function
  * @file: in debugfs
+ * @mappings_file: in debugfs
  * @lock: one command at a time; protects all below
  * @spin: held by accesses in context `atomic`
  * @bars: mapped when first used
+ * @mappings: those that were asked for
  * @buffers: memory that the device may access
  * @vectors: how many are requested
  * @vector: their counts
@@ -32,9 +51,11 @@ struct exerciser_vector {
 struct exerciser {
 	struct pci_dev *pdev;
 	struct dentry *file;
+	struct dentry *mappings_file;
 	struct mutex lock;	/* see above */
 	spinlock_t spin;	/* see above */
 	void __iomem *bars[PCI_STD_NUM_BARS];
+	struct exerciser_mapping mappings[MAPPINGS_MAX];
 	struct list_head buffers;
 	int vectors;
 	struct exerciser_vector vector[VECTORS_MAX];
@@ -42,6 +63,14 @@ struct exerciser {
 };
 
 enum exerciser_context { CONTEXT_PROCESS, CONTEXT_ATOMIC, CONTEXT_OFF };
+
+/* What a command does at one register: a store, a load, or both in this order. */
+struct exerciser_access {
+	void __iomem *at;
+	u64 width;
+	bool store, load;
+	u64 value;
+};
 
 /*
  * Commands: arguments as numbers, missing ones 0; what they answer goes into
@@ -53,6 +82,10 @@ int exerciser_swap(struct exerciser *exerciser, const u64 *arguments, char *answ
 int exerciser_fill(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_sum(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_copy(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_ioremap(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_iounmap(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_mapping_load(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_mapping_store(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer);
@@ -66,6 +99,12 @@ int exerciser_interrupts(struct exerciser *exerciser, const u64 *arguments, char
 int exerciser_reset(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_power(struct exerciser *exerciser, const u64 *arguments, char *answer);
 
+u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
+			u64 context);
+bool exerciser_width_ok(u64 width);
+bool exerciser_is_door(const char *name, u64 *value);
+void exerciser_free_mappings(struct exerciser *exerciser);
+extern const struct file_operations exerciser_mappings_operations;
 void exerciser_free_buffers(struct exerciser *exerciser);
 void exerciser_free_vectors(struct exerciser *exerciser);
 

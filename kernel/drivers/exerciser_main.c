@@ -18,6 +18,10 @@
  *	fill BAR OFFSET BYTES VALUE		memset_io
  *	sum BAR OFFSET BYTES			memcpy_fromio; answers the bytes' sum
  *	copy BAR OFFSET BYTES			memcpy_toio of 0, 1, 2, ...
+ *	ioremap DOOR BAR OFFSET BYTES		by any way to map; answers a number
+ *	iounmap NUMBER [OFFSET]			by an address that far into it
+ *	load NUMBER OFFSET WIDTH [CONTEXT]	through that mapping
+ *	store NUMBER OFFSET WIDTH VALUE [CONTEXT]
  *	map DIRECTION BYTES			streaming; answers the bus address
  *	alloc BYTES				coherent; answers the bus address
  *	unmap ADDRESS				either
@@ -32,7 +36,7 @@
  *	power 0|3				PM state
  *
  * CONTEXT is process, atomic (a spinlock held) or off (interrupts off); DIRECTION
- * is to, from or both.
+ * is to, from or both; DOOR is a name of the table in exerciser_map.c.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
@@ -65,6 +69,10 @@ static const struct {
 	{ "fill", 4, exerciser_fill },
 	{ "sum", 3, exerciser_sum },
 	{ "copy", 3, exerciser_copy },
+	{ "ioremap", 4, exerciser_ioremap },
+	{ "iounmap", 1, exerciser_iounmap },
+	{ "load", 3, exerciser_mapping_load },
+	{ "store", 4, exerciser_mapping_store },
 	{ "map", 2, exerciser_map },
 	{ "alloc", 1, exerciser_alloc },
 	{ "unmap", 1, exerciser_unmap },
@@ -101,6 +109,8 @@ static int exerciser_argument(const char *text, u64 *value)
 			return 0;
 		}
 	}
+	if (exerciser_is_door(text, value))
+		return 0;
 	return kstrtou64(text, 0, value);
 }
 
@@ -194,6 +204,7 @@ DEFINE_SHOW_ATTRIBUTE(exerciser_last);
 static int exerciser_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct exerciser *exerciser = kzalloc(sizeof(*exerciser), GFP_KERNEL);
+	char name[64];
 	int ret;
 
 	if (!exerciser)
@@ -215,6 +226,9 @@ static int exerciser_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, exerciser);
 	exerciser->file = debugfs_create_file(pci_name(pdev), 0600, exerciser_directory, exerciser,
 					      &exerciser_file_operations);
+	scnprintf(name, sizeof(name), "%s.mappings", pci_name(pdev));
+	exerciser->mappings_file = debugfs_create_file(name, 0600, exerciser_directory, exerciser,
+						       &exerciser_mappings_operations);
 	return 0;
 
 err_regions:
@@ -233,10 +247,12 @@ static void exerciser_remove(struct pci_dev *pdev)
 
 	/* Waits for a command in progress. */
 	debugfs_remove(exerciser->file);
+	debugfs_remove(exerciser->mappings_file);
 	/* The device touches no memory from here on. */
 	pci_clear_master(pdev);
 	exerciser_free_vectors(exerciser);
 	exerciser_free_buffers(exerciser);
+	exerciser_free_mappings(exerciser);
 	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
 		if (exerciser->bars[n])
 			pci_iounmap(pdev, exerciser->bars[n]);

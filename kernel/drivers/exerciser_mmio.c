@@ -56,14 +56,6 @@ static void exerciser_store(void __iomem *at, u64 width, u64 value)
 	}
 }
 
-/* What a command does at one register: a store, a load, or both in this order. */
-struct exerciser_access {
-	void __iomem *at;
-	u64 width;
-	bool store, load;
-	u64 value;
-};
-
 static u64 exerciser_access_here(const struct exerciser_access *access)
 {
 	if (access->store)
@@ -71,8 +63,8 @@ static u64 exerciser_access_here(const struct exerciser_access *access)
 	return access->load ? exerciser_load(access->at, access->width) : 0;
 }
 
-static u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
-			       u64 context)
+u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
+			u64 context)
 {
 	unsigned long flags;
 	u64 ret;
@@ -93,7 +85,7 @@ static u64 exerciser_access_in(struct exerciser *exerciser, const struct exercis
 	}
 }
 
-static bool exerciser_width_ok(u64 width)
+bool exerciser_width_ok(u64 width)
 {
 	return width == 1 || width == 2 || width == 4 || width == 8;
 }

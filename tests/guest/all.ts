@@ -7,6 +7,7 @@
  */
 import "./plug.ts";
 import "./accesses.ts";
+import "./mappings.ts";
 import "./consumers.ts";
 import "./failures.ts";
 import "./config.ts";
