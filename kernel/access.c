@@ -19,13 +19,13 @@ static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)
 /*
  * The same for a write. Only `memory` can have none: where its first touch found no
  * memory at once, or is a part of an access to a page that traps. Reclaim must not
- * end up in this driver.
+ * end up in this driver, nor go on until it succeeds.
  */
 static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
 			 const struct barkeep_patience *patience)
 {
-	gfp_t gfp = (patience->may_sleep ? GFP_NOIO : GFP_ATOMIC) | __GFP_NOWARN;
-	struct page *page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp);
+	gfp_t gfp = patience->may_sleep ? GFP_NOIO | __GFP_RETRY_MAYFAIL : GFP_ATOMIC;
+	struct page *page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp | __GFP_NOWARN);
 
 	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }

@@ -22,6 +22,7 @@
  *	iounmap NUMBER [OFFSET]			by an address that far into it
  *	load NUMBER OFFSET WIDTH [CONTEXT]	through that mapping
  *	store NUMBER OFFSET WIDTH VALUE [CONTEXT]
+ *	expect NUMBER OFFSET WIDTH VALUE	loads until it is so; a second at most
  *	map DIRECTION BYTES			streaming; answers the bus address
  *	alloc BYTES				coherent; answers the bus address
  *	unmap ADDRESS				either
@@ -73,6 +74,7 @@ static const struct {
 	{ "iounmap", 1, exerciser_iounmap },
 	{ "load", 3, exerciser_mapping_load },
 	{ "store", 4, exerciser_mapping_store },
+	{ "expect", 4, exerciser_mapping_expect },
 	{ "map", 2, exerciser_map },
 	{ "alloc", 1, exerciser_alloc },
 	{ "unmap", 1, exerciser_unmap },

@@ -7,6 +7,7 @@
 #include <linux/debugfs.h>
 #include <linux/io.h>
 #include <linux/io-mapping.h>
+#include <linux/iopoll.h>
 #include <linux/memremap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -355,6 +356,19 @@ int exerciser_mapping_store(struct exerciser *exerciser, const u64 *arguments, c
 	u64 value;
 
 	return mapping_access(exerciser, arguments, access, arguments[4], &value);
+}
+
+/* For what comes with a delay, and where an answer could not be fetched any more. */
+int exerciser_mapping_expect(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	const struct exerciser_access load = { .load = true };
+	int error, ret;
+	u64 value;
+
+	ret = read_poll_timeout(mapping_access, error, error || value == arguments[3], 1000,
+				USEC_PER_SEC, false, exerciser, arguments, load, CONTEXT_PROCESS,
+				&value);
+	return error ?: ret;
 }
 
 static int mappings_find(struct file *file, size_t bytes, loff_t position, void **at)

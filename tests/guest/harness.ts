@@ -135,6 +135,12 @@ export class Exerciser implements Disposable {
     this.#process.stdin.end();
   }
 
+  /** Whether its process sleeps in the kernel, as one that waits for a command before. */
+  get blocked(): boolean {
+    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, "utf8");
+    return /^\d+ \(.*\) D /.test(stat);
+  }
+
   /**
    * Gives a command, in its own process: this one may be the model.
    *

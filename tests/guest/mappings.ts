@@ -9,7 +9,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { open as openPath, writeFile } from "node:fs/promises";
 import type { DeviceSpec, Handlers } from "../../mod.ts";
-import { type Card, guestTest, plug } from "./harness.ts";
+import {
+  type Card,
+  eventually,
+  Exerciser,
+  guestTest,
+  plug,
+} from "./harness.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -345,6 +351,44 @@ guestTest(
     assert.equal(await driver.run("load", mapping, 4096, 4), "0x0");
     await driver.run("store", mapping, 4096, 4, 7);
     assert.equal(bytes(card)[4096], 7);
+  },
+);
+
+guestTest(
+  "a card that is pulled reads as all-ones, also memory that nobody had touched",
+  async () => {
+    let waits = false;
+    const spec = { bars: [{ size: 64 * KiB, trap: [[0, 4 * KiB]] as const }] };
+    await using card = await plug({ ...spec, timeout: 600_000 }, {
+      read() {
+        waits = true;
+        return new Promise(() => {});
+      },
+    });
+    const { address, device, driver } = card;
+    const mapping = await driver.run("ioremap", "ioremap", 0, 0, 64 * KiB);
+    await driver.run("store", mapping, 0x2000, 4, 7);
+    // The driver cannot be removed while commands wait for one that waits.
+    const attached = await Promise.all(
+      [0, 1, 2].map(() => Exerciser.bind(address, { attach: true })),
+    );
+    const first = driver.run("load", mapping, 0, 4);
+    await eventually(() => waits, "a read that waits");
+    const commands = [0x2000, 0x3000, 0x7ffc].map((at, index) =>
+      attached[index]?.run("expect", mapping, at, 4, 0xffff_ffff)
+    );
+    const outcomes = Promise.allSettled([first, ...commands]);
+    await eventually(
+      () => attached.every((other) => other.blocked),
+      "the commands behind it",
+    );
+    await device.unplug({ surprise: true });
+    for (const outcome of await outcomes) {
+      if (outcome.status === "fulfilled") continue;
+      // Its answer may be gone with the driver, but it has not failed.
+      assert.match(String(outcome.reason), /gone$/);
+    }
+    for (const other of attached) other[Symbol.dispose]();
   },
 );
 
