@@ -25,6 +25,7 @@ struct exerciser_vector {
  * @address: where it begins, NULL for none
  * @bytes: its length
  * @io: of the doors that have one
+ * @bar: of those that have to know
  */
 struct exerciser_mapping {
 	struct exerciser *exerciser;
@@ -32,6 +33,7 @@ struct exerciser_mapping {
 	void __iomem *address;
 	u64 bytes;
 	struct io_mapping *io;
+	int bar;
 };
 
 /**

@@ -73,8 +73,8 @@ static void unmap_managed(struct exerciser_mapping *mapping, void __iomem *addre
 static void __iomem *map_memremap(struct exerciser_mapping *mapping, int bar, u64 offset,
 				  u64 bytes)
 {
-	return (void __iomem *)memremap(door_address(mapping, bar, offset), bytes,
-					mapping->door->flags);
+	return (void __force __iomem *)memremap(door_address(mapping, bar, offset), bytes,
+						mapping->door->flags);
 }
 
 static void unmap_memunmap(struct exerciser_mapping *mapping, void __iomem *address)
@@ -85,9 +85,9 @@ static void unmap_memunmap(struct exerciser_mapping *mapping, void __iomem *addr
 static void __iomem *map_devm_memremap(struct exerciser_mapping *mapping, int bar, u64 offset,
 				       u64 bytes)
 {
-	return (void __iomem *)devm_memremap(&door_pdev(mapping)->dev,
-					     door_address(mapping, bar, offset), bytes,
-					     mapping->door->flags);
+	return (void __force __iomem *)devm_memremap(&door_pdev(mapping)->dev,
+						     door_address(mapping, bar, offset), bytes,
+						     mapping->door->flags);
 }
 
 static void unmap_devm_memunmap(struct exerciser_mapping *mapping, void __iomem *address)
@@ -178,11 +178,37 @@ static void unmap_io_mapping(struct exerciser_mapping *mapping, void __iomem *ad
 }
 
 /* The region is the driver's own already, so this is refused. */
-static void __iomem *map_resource(struct exerciser_mapping *mapping, int bar, u64 offset,
-				  u64 bytes)
+static void __iomem *map_taken(struct exerciser_mapping *mapping, int bar, u64 offset, u64 bytes)
 {
 	return devm_ioremap_resource(&door_pdev(mapping)->dev,
 				     &door_pdev(mapping)->resource[bar]);
+}
+
+/* Unless it is given back before. */
+static void __iomem *map_resource(struct exerciser_mapping *mapping, int bar, u64 offset,
+				  u64 bytes)
+{
+	void __iomem *address;
+
+	if (offset)
+		return NULL;
+	pci_release_region(door_pdev(mapping), bar);
+	address = map_taken(mapping, bar, offset, bytes);
+	if (IS_ERR(address) && pci_request_region(door_pdev(mapping), bar, "exerciser"))
+		return IOMEM_ERR_PTR(-EBUSY);
+	mapping->bar = bar;
+	return address;
+}
+
+static void unmap_resource(struct exerciser_mapping *mapping, void __iomem *address)
+{
+	struct pci_dev *pdev = door_pdev(mapping);
+
+	devm_iounmap(&pdev->dev, mapping->address);
+	devm_release_mem_region(&pdev->dev, pci_resource_start(pdev, mapping->bar),
+				pci_resource_len(pdev, mapping->bar));
+	if (pci_request_region(pdev, mapping->bar, "exerciser"))
+		pci_warn(pdev, "BAR %d is lost\n", mapping->bar);
 }
 
 static void __iomem *map_pages(struct exerciser_mapping *mapping, int bar, u64 offset, u64 bytes)
@@ -197,7 +223,7 @@ static void __iomem *map_pages(struct exerciser_mapping *mapping, int bar, u64 o
 
 	if (!IS_ERR(address))
 		memunmap_pages(&pagemap);
-	return IS_ERR(address) ? (void __iomem *)address : IOMEM_ERR_PTR(-EEXIST);
+	return IOMEM_ERR_PTR(IS_ERR(address) ? PTR_ERR(address) : -EEXIST);
 }
 
 #ifdef CONFIG_VMAP_PFN
@@ -208,7 +234,7 @@ static void __iomem *map_vmap_pfn(struct exerciser_mapping *mapping, int bar, u6
 
 	/* A PFN that is far from any memory, and the BAR's. */
 	pfns[0] = PHYS_PFN(1ULL << boot_cpu_data.x86_phys_bits) - 1;
-	return (void __iomem *)vmap_pfn(pfns, ARRAY_SIZE(pfns), PAGE_KERNEL);
+	return (void __force __iomem *)vmap_pfn(pfns, ARRAY_SIZE(pfns), PAGE_KERNEL);
 }
 
 static void unmap_vunmap(struct exerciser_mapping *mapping, void __iomem *address)
@@ -254,7 +280,8 @@ static const struct exerciser_door exerciser_doors[] = {
 	RANGE("pci_ioremap_wc_bar", map_pci_ioremap_wc_bar, unmap_iounmap),
 	{ .name = "io_mapping", .map = map_io_mapping, .unmap = unmap_io_mapping },
 	{ .name = "io_mapping_local", .map = map_io_mapping_local, .unmap = unmap_io_mapping },
-	{ .name = "devm_ioremap_resource", .map = map_resource },
+	{ .name = "devm_ioremap_resource", .map = map_resource, .unmap = unmap_resource },
+	{ .name = "devm_ioremap_taken", .map = map_taken, .unmap = unmap_managed },
 	{ .name = "memremap_pages", .map = map_pages },
 #ifdef CONFIG_VMAP_PFN
 	{ .name = "vmap_pfn", .map = map_vmap_pfn, .unmap = unmap_vunmap },

@@ -135,10 +135,12 @@ export class Exerciser implements Disposable {
     this.#process.stdin.end();
   }
 
-  /** Whether its process sleeps in the kernel, as one that waits for a command before. */
+  /** Whether a command of it waits for one that was given before. */
   get blocked(): boolean {
-    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, "utf8");
-    return /^\d+ \(.*\) D /.test(stat);
+    const look = (file: string) =>
+      readFileSync(`/proc/${this.#process.pid}/${file}`, "utf8");
+    // In write(), and not to be interrupted.
+    return /^1 /.test(look("syscall")) && /^\d+ \(.*\) D /.test(look("stat"));
   }
 
   /**
