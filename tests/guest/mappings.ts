@@ -64,6 +64,18 @@ function available(): number {
   return Number(text) * KiB;
 }
 
+async function loadLibc(): Promise<{
+  madvise(memory: Uint8Array, length: bigint, advice: number): number;
+  dontNeed: number;
+}> {
+  const specifier: string = "bun:ffi";
+  const { dlopen } = await import(specifier);
+  const { symbols } = dlopen("libc.so.6", {
+    madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
+  });
+  return { madvise: symbols.madvise, dontNeed: 4 };
+}
+
 const anywhere = [
   "ioremap",
   "ioremap_uc",
@@ -336,6 +348,21 @@ guestTest(
     }
     const lost = shared.findIndex((byte) => byte !== 0xa5 && byte !== 0x5a);
     assert.equal(lost, -1);
+  },
+);
+
+guestTest(
+  "what the model drops of its view of a BAR is there again when it looks",
+  async () => {
+    await using card = await plug(memory(64 * KiB));
+    const shared = bytes(card);
+    shared.fill(0x77, 4 * KiB, 8 * KiB);
+    const libc = await loadLibc();
+    assert.equal(libc.madvise(shared, 64n * 1024n, libc.dontNeed), 0);
+    assert.equal(shared[8 * KiB - 1], 0x77);
+    assert.equal(await card.driver.read(4 * KiB), 0x7777_7777);
+    await card.driver.write(12 * KiB, 5);
+    assert.equal(shared[12 * KiB], 5);
   },
 );
 
