@@ -89,6 +89,7 @@ int exerciser_iounmap(struct exerciser *exerciser, const u64 *arguments, char *a
 int exerciser_mapping_load(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_mapping_store(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_mapping_expect(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_drain(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer);

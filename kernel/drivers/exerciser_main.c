@@ -23,6 +23,8 @@
  *	load NUMBER OFFSET WIDTH [CONTEXT]	through that mapping
  *	store NUMBER OFFSET WIDTH VALUE [CONTEXT]
  *	expect NUMBER OFFSET WIDTH VALUE	loads until it is so; a second at most
+ *	drain BAR OFFSET WIDTH TIMES BACK	reads, and writes it back if BACK is 1;
+ *						answers how many ones it has read
  *	map DIRECTION BYTES			streaming; answers the bus address
  *	alloc BYTES				coherent; answers the bus address
  *	unmap ADDRESS				either
@@ -75,6 +77,7 @@ static const struct {
 	{ "load", 3, exerciser_mapping_load },
 	{ "store", 4, exerciser_mapping_store },
 	{ "expect", 4, exerciser_mapping_expect },
+	{ "drain", 5, exerciser_drain },
 	{ "map", 2, exerciser_map },
 	{ "alloc", 1, exerciser_alloc },
 	{ "unmap", 1, exerciser_unmap },

@@ -177,3 +177,22 @@ int exerciser_copy(struct exerciser *exerciser, const u64 *arguments, char *answ
 	kvfree(bytes);
 	return 0;
 }
+
+int exerciser_drain(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	void __iomem *at;
+	u64 n, value, ones = 0;
+	int ret = exerciser_at(exerciser, arguments, arguments[2], &at);
+
+	if (ret || !exerciser_width_ok(arguments[2]))
+		return ret ?: -EINVAL;
+	for (n = 0; n < arguments[3]; n++) {
+		value = exerciser_load(at, arguments[2]);
+		ones += hweight64(value);
+		if (arguments[4])
+			exerciser_store(at, arguments[2], value);
+		cond_resched();
+	}
+	sprintf(answer, "%llu", ones);
+	return 0;
+}
