@@ -30,7 +30,7 @@ static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
 	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }
 
-static u64 shadow_load(const void *from, unsigned int width)
+u64 barkeep_backing_load(const void *from, unsigned int width)
 {
 	switch (width) {
 	case 1:
@@ -44,7 +44,7 @@ static u64 shadow_load(const void *from, unsigned int width)
 	}
 }
 
-static void shadow_store(void *to, unsigned int width, u64 value)
+void barkeep_backing_store(void *to, unsigned int width, u64 value)
 {
 	switch (width) {
 	case 1:
@@ -61,8 +61,8 @@ static void shadow_store(void *to, unsigned int width, u64 value)
 	}
 }
 
-static u64 trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		     struct barkeep_patience *patience)
+u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		      struct barkeep_patience *patience)
 {
 	struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_READ,
@@ -74,8 +74,8 @@ static u64 trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int wi
 	return barkeep_completion_read(bar->dev, &event, patience);
 }
 
-static void trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
-		       struct barkeep_patience *patience)
+void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
+			struct barkeep_patience *patience)
 {
 	const struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_WRITE,
@@ -95,7 +95,7 @@ static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int 
 	const void *from = access_backing(bar, offset);
 
 	/* What nobody has written to holds zeros. */
-	return from ? shadow_load(from, width) : 0;
+	return from ? barkeep_backing_load(from, width) : 0;
 }
 
 static void memory_lose(struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
@@ -118,7 +118,7 @@ static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned in
 	void *to = access_back(bar, offset, patience);
 
 	if (likely(to))
-		shadow_store(to, width, value);
+		barkeep_backing_store(to, width, value);
 	else
 		memory_lose(bar, offset, width);
 }
@@ -127,7 +127,7 @@ static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned in
 			 u64 value, struct barkeep_patience *patience)
 {
 	memory_write(bar, offset, width, value, patience);
-	trap_write(bar, offset, width, value, patience);
+	barkeep_trap_write(bar, offset, width, value, patience);
 }
 
 static const struct {
@@ -136,10 +136,11 @@ static const struct {
 	void (*write)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
 		      struct barkeep_patience *patience);
 } access_policies[] = {
-	[BARKEEP_POLICY_TRAP] = { trap_read, trap_write },
+	[BARKEEP_POLICY_TRAP] = { barkeep_trap_read, barkeep_trap_write },
 	[BARKEEP_POLICY_SHADOW] = { memory_read, shadow_write },
 	/* Such a page does not trap; a part of an access that straddles may come here. */
 	[BARKEEP_POLICY_MEMORY] = { memory_read, memory_write },
+	[BARKEEP_POLICY_REGISTERS] = { barkeep_register_read, barkeep_register_write },
 };
 
 static u64 width_mask(unsigned int width)

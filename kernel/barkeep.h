@@ -78,8 +78,11 @@ struct barkeep_config_space {
  * @number: BAR number
  * @pages: the backing, zeroed, one per page of @bytes; NULL until it is needed, and
  *	to be had by barkeep_bar_page()
- * @policy: enum barkeep_policy of each page
+ * @policy: enum barkeep_policy of each page, or BARKEEP_POLICY_REGISTERS
  * @pulled: `memory` pages read as all-ones, those that are backed from now on as well
+ * @registers: register_table.c: by page, which register is where in it, or NULL;
+ *	NULL if the BAR has none
+ * @register_shift: the unit of those tables, as a power of two
  *
  * All but @pages and @pulled fixed before the device is visible, until its last
  * reference is gone.
@@ -92,6 +95,23 @@ struct barkeep_bar_memory {
 	struct page **pages;
 	u8 *policy;
 	bool pulled;
+	u16 **registers;
+	u8 register_shift;
+};
+
+/* What is `trap` for the model, in a page with declared registers. */
+#define BARKEEP_POLICY_REGISTERS	(BARKEEP_POLICY_MEMORY + 1)
+
+/**
+ * struct barkeep_registers - register_table.c
+ * @declared: what plug was given
+ * @count: of them
+ *
+ * Fixed before the device is visible, until its last reference is gone.
+ */
+struct barkeep_registers {
+	struct barkeep_register *declared;
+	u32 count;
 };
 
 /**
@@ -289,6 +309,7 @@ struct barkeep_device {
 	struct resource busn;
 	struct barkeep_config_space config;
 	struct barkeep_bar_memory bars[BARKEEP_BARS];
+	struct barkeep_registers registers;
 	struct barkeep_ring ring;
 	struct barkeep_slots slots;
 	struct barkeep_irqs irqs;
@@ -448,13 +469,33 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience);
 
-/* completion.c: non-posted accesses */
+/* completion.c: non-posted accesses: reads, and writes that wait */
 int barkeep_slots_init(struct barkeep_device *dev);
 void barkeep_slots_destroy(struct barkeep_device *dev);
 u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
 			    struct barkeep_patience *patience);
+void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *event,
+			      struct barkeep_patience *patience);
 
-/* access.c: one load or store, by the policy of its page, which it does not cross */
+/* register_table.c: declared registers; register.c: accesses to pages that have some */
+int barkeep_registers_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
+void barkeep_registers_destroy(struct barkeep_device *dev);
+void barkeep_registers_reset(struct barkeep_device *dev);
+u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			  struct barkeep_patience *patience);
+void barkeep_register_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			    u64 value, struct barkeep_patience *patience);
+
+/*
+ * access.c: one load or store, by the policy of its page, which it does not cross. The
+ * first four are for register.c: naturally aligned memory, and what nobody declared.
+ */
+u64 barkeep_backing_load(const void *from, unsigned int width);
+void barkeep_backing_store(void *to, unsigned int width, u64 value);
+u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		      struct barkeep_patience *patience);
+void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			u64 value, struct barkeep_patience *patience);
 u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			struct barkeep_patience *patience);
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,

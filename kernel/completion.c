@@ -80,9 +80,9 @@ static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_even
 	barkeep_ring_try(dev, &fault);
 }
 
-/* The value read, or all-ones. Fills in @event's slot and ticket. */
-u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
-			    struct barkeep_patience *patience)
+/* What it was completed with, or all-ones. Fills in @event's slot and ticket. */
+static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
+			struct barkeep_patience *patience)
 {
 	struct barkeep_completion *completion;
 	u64 value = ~0ULL;
@@ -110,6 +110,18 @@ u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *ev
 out:
 	slot_release(dev, slot);
 	return value;
+}
+
+u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
+			    struct barkeep_patience *patience)
+{
+	return slot_request(dev, event, patience);
+}
+
+void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *event,
+			      struct barkeep_patience *patience)
+{
+	slot_request(dev, event, patience);
 }
 
 int barkeep_slots_init(struct barkeep_device *dev)

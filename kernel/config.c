@@ -50,6 +50,8 @@ static void config_reset(struct barkeep_device *dev, enum barkeep_reset reset)
 {
 	memcpy(dev->config.image, dev->config.initial, BARKEEP_CONFIG_SIZE);
 	barkeep_irq_reset(dev);
+	/* Before the model hears of it, and before the driver can go on. */
+	barkeep_registers_reset(dev);
 	WRITE_ONCE(dev->ring.reset, reset);
 	barkeep_notice(dev, BARKEEP_NOTICE_RESET);
 }

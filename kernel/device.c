@@ -29,6 +29,7 @@ static void barkeep_device_destroy(struct work_struct *work)
 		barkeep_window_release(dev);
 		barkeep_slots_destroy(dev);
 		barkeep_ring_destroy(dev);
+		barkeep_registers_destroy(dev);
 		barkeep_bars_destroy(dev);
 	}
 	free_page((unsigned long)dev->status);
@@ -179,12 +180,15 @@ static int barkeep_device_plug_locked(struct barkeep_device *dev, struct barkeep
 	ret = barkeep_bars_init(dev, plug);
 	if (ret)
 		return ret;
+	ret = barkeep_registers_init(dev, plug);
+	if (ret)
+		goto err_bars;
 	ret = barkeep_config_init(dev, plug);
 	if (ret)
-		goto err_bars;
+		goto err_registers;
 	ret = barkeep_ring_init(dev, plug->ring_entries);
 	if (ret)
-		goto err_bars;
+		goto err_registers;
 	ret = barkeep_slots_init(dev);
 	if (ret)
 		goto err_ring;
@@ -225,6 +229,8 @@ err_slots:
 	barkeep_slots_destroy(dev);
 err_ring:
 	barkeep_ring_destroy(dev);
+err_registers:
+	barkeep_registers_destroy(dev);
 err_bars:
 	barkeep_bars_destroy(dev);
 	return ret;

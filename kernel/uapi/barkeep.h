@@ -166,17 +166,22 @@ enum barkeep_register_flags {
  * @bar: BAR number
  * @width: bytes: 1, 2, 4 or 8
  * @count: registers in the array; 1 for a single one
- * @stride: bytes from one to the next, a multiple of @width; 0 for a single one
+ * @stride: bytes from one to the next, a multiple of @width, not 0; 0 for a single one
  * @flags: enum barkeep_register_flags
  * @__reserved: must be 0
  *
  * A bit is in at most one of the four masks of writes, and in at most one of the
- * two of reads; no mask has a bit above @width. Registers do not overlap. The value
- * is in the BAR's backing memory, where the model reads and, atomically, writes it.
+ * two of reads; neither a mask nor @reset has a bit above @width. Registers do not
+ * overlap. The value is in the BAR's backing memory, where the model reads and,
+ * atomically, writes it.
  *
  * An access applies to the bytes that it touches, as byte enables have it; one that
  * touches several registers, or bytes of none, is done part by part, in ascending
- * order. An undeclared part is what it is on a page without registers.
+ * order. An undeclared part is what it is on a page without registers, in naturally
+ * aligned pieces where it is not all of the access.
+ *
+ * With BARKEEP_REGISTER_WAIT_READ a read gives what the model answers, whatever the
+ * masks, and changes nothing. A write changes the value before the model hears of it.
  */
 struct barkeep_register {
 	__aligned_u64 offset;
@@ -260,7 +265,9 @@ enum barkeep_plug_flags {
  * Vendor ID is 0x0000, 0x0001 or 0xffff, whose header type is not 0, whose
  * capability list leaves it or runs in a circle, or that has an MSI-X, Enhanced
  * Allocation, SR-IOV or DOE capability; BARs that overlap or have impossible
- * sizes, regions outside their BAR or not on page boundaries. EIO, as
+ * sizes, regions outside their BAR or not on page boundaries; registers that are
+ * too many, overlap, leave their BAR, are in a page that does not trap, or are not
+ * as struct barkeep_register has them. EIO, as
  * barkeep_status.error: the host found other BARs than these.
  */
 struct barkeep_plug {

@@ -90,7 +90,7 @@ enum barkeep_reset {
 /**
  * enum barkeep_fault - why an access got no proper answer
  * @BARKEEP_FAULT_TIMEOUT: a read waited for the completion timeout and was
- *	completed as all-ones
+ *	completed as all-ones, or a write that waits for the model went on without
  * @BARKEEP_FAULT_UNDECODABLE: the instruction is none that can be emulated; it
  *	was skipped, and read as all-ones
  * @BARKEEP_FAULT_LINK: the ring stayed full for the completion timeout: posted
@@ -204,7 +204,7 @@ struct barkeep_control {
  * @sleepers: accesses asleep until a completion or room in the ring; not zero:
  *	the model owes a BARKEEP_WAKE after it completes or consumes
  * @__pad1: zero
- * @timeouts: reads that were completed as all-ones after the timeout
+ * @timeouts: reads, and writes that wait, whose timeout passed without completion
  * @undecodable: accesses skipped because the instruction is not known
  * @refused_dma: DMA segments refused
  * @__pad2: zero
