@@ -14,6 +14,8 @@ import "./config.ts";
 import "./interrupts.ts";
 import "./dma.ts";
 import "./uapi.ts";
+import "./registers_uapi.ts";
+import "./registers_refused.ts";
 import "./edu_oracle.ts";
 import "./processes.ts";
 import "./hostile.ts";

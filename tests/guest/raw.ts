@@ -67,6 +67,8 @@ export const plugFields = {
   ringEntries: 60,
   timeout: 64,
   domain: 68,
+  registers: 72,
+  registerCount: 88,
 } as const;
 
 interface Library {
