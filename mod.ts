@@ -23,6 +23,7 @@
 export * from "./ffi/capabilities.ts";
 export {
   type Bar,
+  type BarOf,
   type Config,
   type Counters,
   type Device,
@@ -50,10 +51,25 @@ export {
 export type * from "./ffi/events.ts";
 export type { Awaitable, Handlers } from "./ffi/handlers.ts";
 export type { Irq } from "./ffi/irq.ts";
+export type {
+  Register,
+  RegisterArray,
+  RegisterFieldValue,
+  RegisterOf,
+  Registers,
+  RegisterValue,
+} from "./ffi/register_bank.ts";
+export {
+  on,
+  type RegisterHandlers,
+  type RegisterWriteHandler,
+} from "./ffi/register_events.ts";
+export * from "./ffi/registers.ts";
 export { VmError, type VmErrorCode } from "./kernel/vm/errors.ts";
 export { type Model, serve } from "./ffi/serve.ts";
 export type {
   BarSpec,
+  BarSpecs,
   DeviceId,
   DeviceSpec,
   PageRange,

@@ -10,9 +10,16 @@ import { type Irq, PortIrq } from "./irq.ts";
 import { show } from "./mistakes.ts";
 import { Poller } from "./poller.ts";
 import { Port } from "./port.ts";
+import { registerBank, type Registers } from "./register_bank.ts";
+import type { RegisterMap } from "./registers.ts";
 import type { Runtime } from "./runtime.ts";
 import { ServeLoop } from "./serve_loop.ts";
-import { checkSpec, type DeviceSpec } from "./spec.ts";
+import {
+  type BarSpec,
+  type BarSpecs,
+  checkSpec,
+  type DeviceSpec,
+} from "./spec.ts";
 
 /** A BAR of an open device. */
 export interface Bar {
@@ -23,6 +30,12 @@ export interface Bar {
    */
   readonly buffer: ArrayBuffer;
 }
+
+/** A BAR of an open device, with the registers that its specification has. */
+export type BarOf<Spec> = Spec extends
+  { readonly registers: RegisterMap<infer Specs> }
+  ? Bar & { readonly registers: Registers<Specs> }
+  : Bar;
 
 /** The model's own view of config space; masks do not apply to it. */
 export interface Config {
@@ -74,7 +87,8 @@ export interface Counters {
  * it: the driver's last accesses are answered by the handlers, or as all-ones
  * where a loop has been left.
  */
-export interface Device extends AsyncIterable<Event>, AsyncDisposable {
+export interface Device<Bars extends BarSpecs = BarSpecs>
+  extends AsyncIterable<Event>, AsyncDisposable {
   /**
    * Settles with the PCI address, as `0100:00:00.0`, once it is on the bus and
    * its driver, if there is one, has probed it.
@@ -87,9 +101,17 @@ export interface Device extends AsyncIterable<Event>, AsyncDisposable {
   readonly gone: Promise<void>;
   /**
    * Its BARs by number. All six are there; the `buffer` of one that the
-   * specification has not throws a {@link BarkeepError} `NO_BAR`.
+   * specification has not throws a {@link BarkeepError} `NO_BAR`. One with a
+   * map of registers has `registers`, by their names.
    */
-  readonly bars: readonly [Bar, Bar, Bar, Bar, Bar, Bar];
+  readonly bars: readonly [
+    BarOf<Bars[0]>,
+    BarOf<Bars[1]>,
+    BarOf<Bars[2]>,
+    BarOf<Bars[3]>,
+    BarOf<Bars[4]>,
+    BarOf<Bars[5]>,
+  ];
   /** Its interrupts. */
   readonly irq: Irq;
   /** Its access to host memory. */
@@ -158,15 +180,16 @@ function pollerOf(runtime: Runtime): Poller {
  * }
  * ```
  */
-export async function open(
-  spec: DeviceSpec,
+export async function open<const Bars extends BarSpecs = BarSpecs>(
+  spec: DeviceSpec<Bars>,
   options: { signal?: AbortSignal } = {},
-): Promise<Device> {
+): Promise<Device<Bars>> {
   checkSpec(spec);
   options.signal?.throwIfAborted();
   const device = new PortDevice(await Port.open(spec), spec);
   unplugOnAbort(device, options.signal);
-  return device;
+  // Its registers are made by the very map that their type is made of.
+  return device as Device as Device<Bars>;
 }
 
 class PortDevice implements Device {
@@ -187,7 +210,8 @@ class PortDevice implements Device {
     port.rouse = () => {
       if (this.#consumer) this.#poller.rouse(this.#consumer);
     };
-    const bar = (index: number): Bar => barOf(port, index);
+    const bar = (index: number): Bar =>
+      barOf(port, { index, spec: spec.bars?.[index] });
     this.bars = [bar(0), bar(1), bar(2), bar(3), bar(4), bar(5)];
     this.irq = new PortIrq(port);
     this.dma = new PortDma(port);
@@ -271,8 +295,16 @@ class PortDevice implements Device {
   }
 }
 
-function barOf(port: Port, index: number): Bar {
+function barOf(
+  port: Port,
+  { index, spec }: { index: number; spec?: BarSpec | null },
+): Bar {
   const buffer = port.memory[index];
+  if (buffer && spec?.registers) {
+    const registers = registerBank(spec.registers, buffer);
+    port.registers.own(index, registers);
+    return { buffer, registers } as Bar;
+  }
   if (buffer) return { buffer };
   return {
     get buffer(): never {

@@ -3,11 +3,18 @@
 import { abi } from "./abi.ts";
 import { byteEnables, type Piece, SplitAccess } from "./access.ts";
 import { decodeNotice } from "./decode.ts";
-import type { Event, FaultEvent, WriteEvent } from "./events.ts";
+import type {
+  AnsweredEvent,
+  Event,
+  FaultEvent,
+  Write64Event,
+  WriteEvent,
+} from "./events.ts";
 import { DirectRead, type PendingRead, PieceRead } from "./pending_read.ts";
 import { type Consumer, type Poller, progress } from "./poller.ts";
 import type { Port } from "./port.ts";
-import type { Ring } from "./ring.ts";
+import type { RegisterPlace } from "./register_events.ts";
+import { noSlot, type Ring } from "./ring.ts";
 
 /** A device's events as an async iterator; one at a time. */
 export class EventStream implements AsyncIterator<Event>, Consumer {
@@ -22,6 +29,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   readonly #onEnd: () => void;
   #ended = false;
   #read: PendingRead | undefined;
+  #write: { readonly slot: number; readonly ticket: number } | undefined;
   #split: { access: SplitAccess; write: boolean; index: number } | undefined;
   #reported: FaultEvent | undefined;
   #next: PromiseWithResolvers<IteratorResult<Event>> | undefined;
@@ -73,8 +81,14 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     this.#end();
   }
 
-  /** What the body left undone: a read without a completion. */
+  /** The body is done with a write that waits; it may have left a read undone. */
   #settle(): void {
+    const write = this.#write;
+    this.#write = undefined;
+    if (write && !this.#port.closed) {
+      this.ring.complete(write.slot, write.ticket, 0, 0);
+      if (this.ring.owesWake()) this.#port.wake();
+    }
     const read = this.#read;
     this.#read = undefined;
     if (!read || read.completed || this.#port.closed) return;
@@ -136,6 +150,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
 
   #takeAccess(write: boolean): Event | undefined {
     const ring = this.ring;
+    if (ring.register() !== 0) return this.#takeRegister(write);
     const shape = ring.shape();
     const bar = shape >>> 16 & 0xff;
     const offset = ring.offset();
@@ -149,6 +164,26 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     const access = new SplitAccess(ring, widths);
     this.#split = { access, write, index: 0 };
     return this.#takePiece();
+  }
+
+  /** An access to a register, which comes in one piece whatever its width. */
+  #takeRegister(write: boolean): Event | undefined {
+    const ring = this.ring;
+    const place = this.#port.registers.place(ring);
+    if (!place) return undefined;
+    const width = ring.shape() >>> 24;
+    const waits = ring.slot() !== noSlot;
+    if (write) {
+      if (waits) this.#write = { slot: ring.slot(), ticket: ring.ticket() };
+      return registerWrite(ring, place);
+    }
+    if (!waits) return answered(ring, place);
+    if (width !== 8) return this.#read = new DirectRead(this.#port);
+    const access = new SplitAccess(ring, { min: 8, max: 8 });
+    const piece = access.pieces[0]!;
+    const register = { ...place, byteEnables: ring.byteEnables() };
+    this.#read = new PieceRead(this.#port, { access, piece, register });
+    return this.#read.event;
   }
 
   #takePiece(): Event | undefined {
@@ -174,7 +209,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   }
 
   #readEvent(access: SplitAccess, piece: Piece): Event {
-    const read = new PieceRead(this.#port, access, piece);
+    const read = new PieceRead(this.#port, { access, piece });
     this.#read = read;
     return read.event;
   }
@@ -190,6 +225,34 @@ function writeEvent(ring: Ring): WriteEvent {
     width,
     value: ring.value(0) >>> 0,
     byteEnables: (1 << width) - 1,
+    time: ring.time(),
+    cpu: ring.cpu(),
+  };
+}
+
+function registerWrite(
+  ring: Ring,
+  place: RegisterPlace,
+): WriteEvent | Write64Event {
+  const byteEnables = ring.byteEnables();
+  if (ring.shape() >>> 24 !== 8) {
+    return { ...writeEvent(ring), ...place, byteEnables };
+  }
+  const value = ring.wideValue();
+  return { kind: "write64", width: 8, value, ...where(ring), ...place };
+}
+
+function answered(ring: Ring, place: RegisterPlace): AnsweredEvent {
+  const width = ring.shape() >>> 24;
+  const value = width === 8 ? ring.wideValue() : ring.value(0) >>> 0;
+  return { kind: "answered", width, value, ...where(ring), ...place };
+}
+
+function where(ring: Ring) {
+  return {
+    bar: ring.shape() >>> 16 & 0xff,
+    offset: ring.offset(),
+    byteEnables: ring.byteEnables(),
     time: ring.time(),
     cpu: ring.cpu(),
   };

@@ -14,8 +14,12 @@ export interface Access extends EventBase {
   readonly bar: number;
   /** Bytes from the start of the BAR. */
   readonly offset: number;
-  /** Bytes of the access. */
+  /** Bytes of the access; of one to a register, the register's. */
   readonly width: number;
+  /** The name of the declared register that was accessed, if it is one. */
+  readonly register?: string;
+  /** Which of an array's registers it is; 0 for a single one. */
+  readonly index?: number;
 }
 
 /** The driver reads, and waits for {@link ReadEvent.complete}. */
@@ -24,6 +28,8 @@ export interface ReadEvent extends Access {
   readonly kind: "read";
   /** Bytes of the access. */
   readonly width: 1 | 2 | 4;
+  /** Bit n: byte n is read; all of them but of a part of a register. */
+  readonly byteEnables: number;
   /**
    * Gives the driver its value.
    *
@@ -42,6 +48,8 @@ export interface Read64Event extends Access {
   readonly kind: "read64";
   /** Bytes of the access. */
   readonly width: 8;
+  /** Bit n: byte n is read; all of them but of a part of a register. */
+  readonly byteEnables: number;
   /**
    * Gives the driver its value.
    *
@@ -53,7 +61,10 @@ export interface Read64Event extends Access {
   complete(value: bigint): boolean;
 }
 
-/** The driver wrote. */
+/**
+ * The driver wrote. A write that waits, which only one to a register does,
+ * completes when the loop asks for the next event.
+ */
 export interface WriteEvent extends Access {
   /** Tells it from other events. */
   readonly kind: "write";
@@ -74,6 +85,20 @@ export interface Write64Event extends Access {
   /** What it wrote, unsigned. */
   readonly value: bigint;
   /** Bit n: byte n was written; all of them but in a widened write. */
+  readonly byteEnables: number;
+}
+
+/** The kernel has answered a read of a register that tells of reads. */
+export interface AnsweredEvent extends Access {
+  /** Tells it from other events. */
+  readonly kind: "answered";
+  /** Name of the register. */
+  readonly register: string;
+  /** Which of an array's registers it is; 0 for a single one. */
+  readonly index: number;
+  /** What the driver read: a bigint of a register of 8 bytes. */
+  readonly value: number | bigint;
+  /** Bit n: byte n was read. */
   readonly byteEnables: number;
 }
 
@@ -184,4 +209,5 @@ export type Event =
   | Read64Event
   | WriteEvent
   | Write64Event
+  | AnsweredEvent
   | NoticeEvent;

@@ -39,10 +39,17 @@ export function isWhole(value: unknown, from: number, to: number): boolean {
     value >= from && value <= to;
 }
 
+/** Whether a value is one of 32 bits, signed or not. */
+export function isWord(value: unknown): value is number {
+  return typeof value === "number" &&
+    ((value | 0) === value || (value >>> 0) === value);
+}
+
 /** A value as messages show it: a number in hex, unless it has one digit. */
 export function show(value: unknown): string {
-  if (typeof value !== "number") return String(value);
-  return Number.isInteger(value) && value > 9 ? hex(value) : String(value);
+  const whole = typeof value === "bigint" ||
+    typeof value === "number" && Number.isInteger(value);
+  return whole && value > 9 ? hex(value) : String(value);
 }
 
 /** How many letters have to be put in, left out or replaced. */

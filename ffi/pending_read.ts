@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-import type { Piece, SplitAccess } from "./access.ts";
+import { byteEnables, type Piece, type SplitAccess } from "./access.ts";
 import { CompletionRefused, hex } from "./errors.ts";
 import type { Read64Event, ReadEvent } from "./events.ts";
 import type { Port } from "./port.ts";
+import type { RegisterPlace } from "./register_events.ts";
 
 /** A read that the body of a `for await` is asked for. */
 export interface PendingRead {
@@ -20,6 +21,9 @@ export class DirectRead implements PendingRead, ReadEvent {
   readonly bar: number;
   readonly offset: number;
   readonly width: 1 | 2 | 4;
+  readonly byteEnables: number;
+  readonly register?: string;
+  readonly index?: number;
   readonly time: number;
   readonly cpu: number;
   readonly #port: Port;
@@ -34,6 +38,10 @@ export class DirectRead implements PendingRead, ReadEvent {
     this.bar = shape >>> 16 & 0xff;
     this.offset = ring.offset();
     this.width = (shape >>> 24) as 1 | 2 | 4;
+    const place = port.registers.place(ring);
+    this.register = place?.register;
+    this.index = place?.index;
+    this.byteEnables = place ? ring.byteEnables() : (1 << this.width) - 1;
     this.time = ring.time();
     this.cpu = ring.cpu();
     this.#port = port;
@@ -79,29 +87,32 @@ export class PieceRead implements PendingRead {
   readonly #access: SplitAccess;
   readonly #piece: Piece;
 
-  constructor(port: Port, access: SplitAccess, piece: Piece) {
+  constructor(
+    port: Port,
+    { access, piece, register }: {
+      access: SplitAccess;
+      piece: Piece;
+      register?: RegisterPlace & { byteEnables: number };
+    },
+  ) {
     this.#port = port;
     this.#access = access;
     this.#piece = piece;
     const { offset, width } = piece;
     const { bar, time, cpu } = access;
+    const enables = byteEnables(piece);
+    const where = { bar, offset, byteEnables: enables, ...register, time, cpu };
     this.event = width === 8
       ? {
         kind: "read64",
-        bar,
-        offset,
         width,
-        time,
-        cpu,
+        ...where,
         complete: (value: bigint) => this.#complete(value),
       }
       : {
         kind: "read",
-        bar,
-        offset,
         width,
-        time,
-        cpu,
+        ...where,
         complete: (value: number) => this.#complete(value),
       };
   }

@@ -2,6 +2,7 @@
 
 import { abi } from "./abi.ts";
 import { composeConfigSpace, type ConfigSpace } from "./config_space.ts";
+import { layOutRegisters, packRegisters } from "./register_layout.ts";
 import { type BarSpec, defaultTimeout, type DeviceSpec } from "./spec.ts";
 
 /** The arguments of BARKEEP_PLUG, laid out as the UAPI header has them. */
@@ -54,6 +55,7 @@ export function layOutPlug(spec: DeviceSpec): Plug {
     regions.setUint32(at + abi["region.bar"], bar, true);
     regions.setUint32(at + abi["region.policy"], policy, true);
   });
+  const registers = layOutRegisters(spec);
   return {
     config: composeConfigSpace(spec),
     numbers: Uint32Array.of(
@@ -62,12 +64,12 @@ export function layOutPlug(spec: DeviceSpec): Plug {
       spec.ring ?? 1024,
       Math.round((spec.timeout ?? defaultTimeout) * 1000),
       spec.domain ?? abi.ANY,
-      0,
+      registers.length,
       0,
     ),
     bars: new Uint8Array(bars.buffer),
     regions: new Uint8Array(regions.buffer),
-    registers: new Uint8Array(1),
+    registers: packRegisters(registers),
     watches: new Uint8Array(1),
   };
 }

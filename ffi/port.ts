@@ -11,6 +11,8 @@ import {
   Unplugged,
 } from "./errors.ts";
 import { layOutPlug } from "./plug.ts";
+import { RegisterEvents } from "./register_events.ts";
+import { layOutRegisters } from "./register_layout.ts";
 import { Ring } from "./ring.ts";
 import { loadRuntime, type Runtime, systemError } from "./runtime.ts";
 import { defaultTimeout, type DeviceSpec, widths } from "./spec.ts";
@@ -35,6 +37,8 @@ export class Port {
   readonly memory: readonly (ArrayBuffer | undefined)[];
   /** What the model implements, by BAR. */
   readonly widths: readonly Widths[];
+  /** Declared registers, as events name them. */
+  readonly registers: RegisterEvents;
   /** Milliseconds to spin before sleeping. */
   readonly spin: number;
   /** Milliseconds that a read waits for its completion. */
@@ -77,6 +81,7 @@ export class Port {
       { length: abi.BARS },
       (_, bar) => widths(spec.bars?.[bar]?.width),
     );
+    this.registers = new RegisterEvents(layOutRegisters(spec));
     this.spin = spec.spin ?? 5;
     this.timeout = spec.timeout ?? defaultTimeout;
     this.hasMsi = (spec.capabilities ?? []).some(({ bytes }) =>
@@ -292,9 +297,10 @@ function plugReason(error: number, spec: DeviceSpec): string {
     case errno.ENOMEM:
       return "the kernel has no memory for its BARs. Make them smaller";
     case errno.EINVAL:
-      return "the kernel finds config space, BARs or regions invalid (errno EINVAL), and this " +
-        "library did not. Look at capabilities made by hand: MSI-X and Enhanced Allocation " +
-        "are not served yet, and PCI Express and MSI have to be as long as they say";
+      return "the kernel finds config space, BARs, regions or registers invalid (errno " +
+        "EINVAL), and this library did not. Look at capabilities made by hand: MSI-X and " +
+        "Enhanced Allocation are not served yet, and PCI Express and MSI have to be as long " +
+        "as they say";
   }
   return `errno ${error}`;
 }

@@ -20,6 +20,8 @@ const timeWord = abi["event.time"] / 4;
 const cpuWord = abi["event.cpu"] / 4;
 const slotWord = abi["event.slot"] / 4;
 const ticketWord = abi["event.ticket"] / 4;
+const registerWord = abi["event.reg"] / 4;
+const enablesWord = abi["event.byte_enables"] / 4;
 const headWord = abi["control.head"] / 4;
 const sleepingWord = abi["control.sleeping"] / 4;
 const slotShift = Math.log2(abi["sizeof completion"] / 4);
@@ -29,6 +31,9 @@ const completionTicket = abi["completion.ticket"] / 4;
 const stateWord = abi["status.state"] / 4;
 const sleepersWord = abi["status.sleepers"] / 4;
 const waitingWord = abi["status.waiting"] / 4;
+
+/** {@link Ring.slot} of an event that waits for nothing. */
+export const noSlot: number = abi.NO_SLOT | 0;
 
 const own = new Int32Array(1);
 
@@ -97,7 +102,13 @@ export class Ring {
     return this.#entries[this.#at + valueWord + index]!;
   }
 
-  /** Completion slot that the access waits in, or -1. */
+  /** The value of an access of 8 bytes, unsigned. */
+  wideValue(): bigint {
+    const low = BigInt(this.value(0) >>> 0);
+    return BigInt(this.value(1) >>> 0) << 32n | low;
+  }
+
+  /** Completion slot that the access waits in, or {@link noSlot}. */
   slot(): number {
     return this.#entries[this.#at + slotWord]!;
   }
@@ -105,6 +116,16 @@ export class Ring {
   /** What its completion has to carry. */
   ticket(): number {
     return this.#entries[this.#at + ticketWord]!;
+  }
+
+  /** Number of the declared register plus one, or 0 for none. */
+  register(): number {
+    return this.#entries[this.#at + registerWord]!;
+  }
+
+  /** Of an access to a register: bit n is set where it touches byte n. */
+  byteEnables(): number {
+    return this.#entries[this.#at + enablesWord]!;
   }
 
   /** The driver's CPU. */
@@ -118,7 +139,7 @@ export class Ring {
     return this.#entries[at + 1]! * 2 ** 32 + (this.#entries[at]! >>> 0);
   }
 
-  /** Completes a read of up to 8 bytes. */
+  /** Completes an access of up to 8 bytes. */
   complete(slot: number, ticket: number, low: number, high: number): void {
     const at = slot << slotShift;
     this.#completions[at + completionValue] = low;

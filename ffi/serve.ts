@@ -20,15 +20,16 @@ import type { FaultEvent } from "./events.ts";
 import { checkHandlers, handlerNames, type Handlers } from "./handlers.ts";
 import { helperPath } from "./helper.ts";
 import { devicePath } from "./port.ts";
-import { checkSpec, type DeviceSpec } from "./spec.ts";
+import { type BarSpecs, checkSpec, type DeviceSpec } from "./spec.ts";
 
 /** A device of one file: what it is, and how it behaves. */
-export interface Model extends DeviceSpec, Handlers {
+export interface Model<Bars extends BarSpecs = BarSpecs>
+  extends DeviceSpec<Bars>, Handlers {
   /**
    * Called once the device is open; what it returns takes the place of the
    * model's own handlers. For models that interrupt or do DMA.
    */
-  attach?(device: Device): Handlers;
+  attach?(device: Device<Bars>): Handlers;
   /**
    * Sample driver among the kernel modules, such as `"edu"`. In the throw-away
    * VM it is loaded against the device, and its self-test decides the exit
@@ -91,7 +92,9 @@ interface Options {
  * });
  * ```
  */
-export async function serve(model: Model): Promise<void> {
+export async function serve<const Bars extends BarSpecs = BarSpecs>(
+  model: Model<Bars>,
+): Promise<void> {
   let status: number;
   try {
     status = await run(model, process.argv.slice(2));

@@ -5,9 +5,11 @@ import { byteEnables, type Piece, SplitAccess } from "./access.ts";
 import { hex, ModelFailed } from "./errors.ts";
 import { decodeNotice } from "./decode.ts";
 import type { Awaitable, Handlers } from "./handlers.ts";
+import { isWord } from "./mistakes.ts";
 import { type Consumer, type Poller, progress } from "./poller.ts";
 import type { Port } from "./port.ts";
-import type { Ring } from "./ring.ts";
+import { RegisterEvents } from "./register_events.ts";
+import { noSlot, type Ring } from "./ring.ts";
 
 /** Events that one poll handles at most, so that other devices get theirs. */
 const budget = 16;
@@ -43,6 +45,7 @@ export class ServeLoop implements Consumer {
   #handlers: Handlers;
   #read: Read;
   #write: Write;
+  #registers: RegisterEvents;
   /** A {@link route} for `bar << 4 | width`. */
   readonly #routes = new Uint8Array(abi.BARS << 4 | 0xf);
   /** Offset bits that have to be 0 for that, by BAR. */
@@ -64,6 +67,7 @@ export class ServeLoop implements Consumer {
     this.#handlers = handlers;
     this.#read = handlers.read?.bind(handlers) ?? absent;
     this.#write = handlers.write?.bind(handlers) ?? ignore;
+    this.#registers = port.registers;
     for (const [bar, { min, max }] of port.widths.entries()) {
       this.#alignment[bar] = min - 1;
       for (let width: number = min; width <= max; width *= 2) {
@@ -104,7 +108,8 @@ export class ServeLoop implements Consumer {
         const bar = shape >>> 16 & 0xff;
         const width = shape >>> 24;
         const offset = ring.offset();
-        const direct = kind <= abi.EVENT_WRITE &&
+        const register = ring.register();
+        const direct = register === 0 && kind <= abi.EVENT_WRITE &&
           (offset & this.#alignment[bar]!) === 0 &&
           this.#routes[bar << 4 | width] === route.number;
         let pending: Awaitable<void> | undefined;
@@ -141,9 +146,14 @@ export class ServeLoop implements Consumer {
     return progress.worked;
   }
 
-  /** Events that are rare, and accesses that take more than one call. */
+  /** Accesses to registers, those that take more than one call, rare events. */
   #other(kind: number): Promise<void> | undefined {
     const ring = this.ring;
+    if (kind <= abi.EVENT_WRITE && ring.register() !== 0) {
+      return ring.slot() === noSlot
+        ? this.#registerTold(kind)
+        : this.#registerWaits(kind);
+    }
     if (kind === abi.EVENT_READ || kind === abi.EVENT_WRITE) {
       const bar = ring.shape() >>> 16 & 0xff;
       const widths = this.#port.widths[bar] ?? { min: 1, max: 4 };
@@ -159,6 +169,96 @@ export class ServeLoop implements Consumer {
       | ((event: unknown) => Awaitable<void>)
       | undefined;
     return promiseOf(handler?.call(this.#handlers, event));
+  }
+
+  /** The kernel has answered the read, or taken the write. */
+  #registerTold(kind: number): Promise<void> | undefined {
+    const ring = this.ring;
+    const register = ring.register();
+    if (kind === abi.EVENT_WRITE) return this.#registerWrite(register);
+    const read = this.#registers.reads[register];
+    if (!read) return undefined;
+    const value = ring.shape() >>> 24 === 8
+      ? ring.wideValue()
+      : ring.value(0) >>> 0;
+    const index = this.#registers.index(register, ring.offset());
+    return promiseOf(read(index, ring.byteEnables(), value));
+  }
+
+  /** The driver waits until the access is completed. */
+  #registerWaits(kind: number): Promise<void> | undefined {
+    const ring = this.ring;
+    const register = ring.register();
+    const slot = ring.slot();
+    const ticket = ring.ticket();
+    const turn = this.#turn;
+    if (kind === abi.EVENT_WRITE) {
+      const pending = this.#registerWrite(register);
+      if (!pending) return void ring.complete(slot, ticket, 0, 0);
+      return pending.then(() => {
+        if (turn === this.#turn) ring.complete(slot, ticket, 0, 0);
+      });
+    }
+    const width = ring.shape() >>> 24;
+    const value = this.#registerRead(register, width);
+    if (!(value instanceof Promise)) {
+      return this.#answer(value, { slot, ticket, width });
+    }
+    return value.then((value) => {
+      if (turn === this.#turn) this.#answer(value, { slot, ticket, width });
+    });
+  }
+
+  #registerRead(register: number, width: number): Awaitable<unknown> {
+    const ring = this.ring;
+    const offset = ring.offset();
+    const read = this.#registers.reads[register];
+    if (read) {
+      const index = this.#registers.index(register, offset);
+      return read(index, ring.byteEnables(), width === 8 ? 0n : 0);
+    }
+    const bar = ring.shape() >>> 16 & 0xff;
+    if (width !== 8) return this.#read(offset, width, bar);
+    const handlers = this.#handlers;
+    return handlers.read64 ? handlers.read64(offset, width, bar) : -1n;
+  }
+
+  #registerWrite(register: number): Promise<void> | undefined {
+    const ring = this.ring;
+    const offset = ring.offset();
+    const enables = ring.byteEnables();
+    const shape = ring.shape();
+    const bar = shape >>> 16 & 0xff;
+    const width = shape >>> 24;
+    const write = this.#registers.writes[register];
+    if (width === 8) {
+      const value = ring.wideValue();
+      if (write) {
+        const index = this.#registers.index(register, offset);
+        return promiseOf(write(value, index, enables));
+      }
+      const handlers = this.#handlers;
+      return promiseOf(handlers.write64?.(offset, value, width, bar, enables));
+    }
+    const value = ring.value(0) >>> 0;
+    return promiseOf(
+      write
+        ? write(value, this.#registers.index(register, offset), enables)
+        : this.#write(offset, value, width, bar, enables),
+    );
+  }
+
+  #answer(
+    value: unknown,
+    { slot, ticket, width }: { slot: number; ticket: number; width: number },
+  ): undefined {
+    if (width !== 8 && isWord(value)) {
+      this.ring.complete(slot, ticket, value, 0);
+    } else {
+      const wide = BigInt(checked(value, width));
+      const low = Number(wide & 0xffffffffn);
+      this.ring.complete(slot, ticket, low, Number(wide >> 32n));
+    }
   }
 
   #readPieces(access: SplitAccess, from: number): Promise<void> | undefined {
@@ -247,8 +347,9 @@ export class ServeLoop implements Consumer {
       else this.#fail(error, `${describeAccess(shape, offset)} (timed out)`);
       goOn();
     });
-    if ((shape & 0xffff) !== abi.EVENT_READ) return;
+    if ((shape & 0xffff) > abi.EVENT_WRITE) return;
     const slot = ring.slot();
+    if (slot === noSlot) return;
     const ticket = ring.ticket();
     const look = (): void => {
       if (this.#port.closed || !ring.waits(slot, ticket)) goOn();
@@ -267,9 +368,9 @@ export class ServeLoop implements Consumer {
     if (this.#port.closed) return;
     const ring = this.ring;
     this.#fail(error, describe(ring));
-    if ((ring.shape() & 0xffff) === abi.EVENT_READ) {
-      ring.refuse(ring.slot(), ring.ticket());
-    }
+    const access = (ring.shape() & 0xffff) <= abi.EVENT_WRITE;
+    const slot = ring.slot();
+    if (access && slot !== noSlot) ring.refuse(slot, ring.ticket());
   }
 
   /** A model that failed is a card pulled from its slot. */
@@ -279,6 +380,7 @@ export class ServeLoop implements Consumer {
     this.#handlers = {};
     this.#read = absent;
     this.#write = ignore;
+    this.#registers = new RegisterEvents([]);
     this.#port.unplug({ surprise: true });
   }
 
@@ -302,11 +404,6 @@ export class ServeLoop implements Consumer {
     );
     return progress.away;
   }
-}
-
-function isWord(value: unknown): value is number {
-  return typeof value === "number" &&
-    ((value | 0) === value || (value >>> 0) === value);
 }
 
 /** A handler's value, or an error that says what it should have been. */

@@ -6,6 +6,8 @@ import type { Capability } from "./capabilities.ts";
 import { BadSpec, hex } from "./errors.ts";
 import { capabilityMistakes } from "./config_space.ts";
 import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
+import { checkRegisters } from "./register_mistakes.ts";
+import type { RegisterMap } from "./registers.ts";
 
 /** What identifies a function; the numbers at the top of its config space. */
 export interface DeviceId {
@@ -55,7 +57,15 @@ export interface BarSpec {
    * go there and are told to the model too.
    */
   readonly shadow?: readonly PageRange[];
+  /**
+   * Registers in pages that trap, which the kernel answers, made with
+   * {@link registers}; {@link Bar.registers} is how the model has them.
+   */
+  readonly registers?: RegisterMap;
 }
+
+/** BARs by number; `null` for one that is not there. */
+export type BarSpecs = readonly (BarSpec | null)[];
 
 /**
  * What a device is before it behaves. Where it stands apart from its use, write
@@ -73,11 +83,11 @@ export interface BarSpec {
  * };
  * ```
  */
-export interface DeviceSpec {
+export interface DeviceSpec<Bars extends BarSpecs = BarSpecs> {
   /** Vendor, device, class and so on. */
   readonly id: DeviceId;
   /** Up to 6, by BAR number; `null` for one that is not there. */
-  readonly bars?: readonly (BarSpec | null)[];
+  readonly bars?: Bars;
   /** In the order of the list that the host walks. */
   readonly capabilities?: readonly Capability[];
   /** INTx pin; by default the device has none. */
@@ -133,6 +143,7 @@ const barKeys: Record<keyof BarSpec, true> = {
   width: true,
   trap: true,
   shadow: true,
+  registers: true,
 };
 
 /**
@@ -154,6 +165,7 @@ export function checkSpec(
   unknownKeys("the device", { of: spec, known: specKeys, otherKeys, say });
   checkId(spec.id, say);
   checkBars(spec.bars ?? [], say);
+  checkRegisters(spec.bars ?? [], say);
   mistakes.push(...capabilityMistakes(spec.capabilities ?? []));
   const { interruptPin, dma, domain, ring = 1024, spin = 5 } = spec;
   const { timeout = defaultTimeout } = spec;

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+
+import { abi } from "./abi.ts";
+import { BadSpec } from "./errors.ts";
+import type { Awaitable } from "./handlers.ts";
+import { unknownKeys } from "./mistakes.ts";
+import type { Register, RegisterArray } from "./register_bank.ts";
+import type { RegisterLayout } from "./register_layout.ts";
+import type { Ring } from "./ring.ts";
+
+/** {@link RegisterHandlers.write} alone. */
+export type RegisterWriteHandler<
+  Value extends number | bigint = number | bigint,
+> = (value: Value, index: number, byteEnables: number) => Awaitable<void>;
+
+/** What a model does about a register's accesses; see {@link on}. */
+export interface RegisterHandlers<
+  Value extends number | bigint = number | bigint,
+> {
+  /**
+   * Answers a read that waits, or is told of one that the kernel has answered.
+   *
+   * @param index Which of an array's registers it is; 0 for a single one.
+   * @param byteEnables Bit n: byte n is read.
+   * @param value What the kernel has answered; 0 for a read that waits.
+   * @returns the register's value, or a promise of it, for a read that waits.
+   */
+  read?(
+    index: number,
+    byteEnables: number,
+    value: Value,
+  ): Awaitable<Value | void>;
+  /**
+   * Told of a write. One that waits completes when this has returned, or the
+   * promise that it returned has settled.
+   *
+   * @param value What was written, unsigned; bytes that were not are 0. What
+   * the register holds now is {@link Register.value}.
+   * @param index Which of an array's registers it is; 0 for a single one.
+   * @param byteEnables Bit n: byte n was written.
+   */
+  write?(value: Value, index: number, byteEnables: number): Awaitable<void>;
+}
+
+const handlerKeys: Record<keyof RegisterHandlers, true> = {
+  read: true,
+  write: true,
+};
+
+/** What an event says of the register that was accessed. */
+export interface RegisterPlace {
+  /** Its name in the map. */
+  readonly register: string;
+  /** Which of an array's registers; 0 for a single one. */
+  readonly index: number;
+}
+
+/** Whose register an object is. */
+const owners = new WeakMap<
+  object,
+  { events: RegisterEvents; number: number }
+>();
+
+/**
+ * A device's registers as its events name them: by number, the first being 1.
+ * Arrays have nothing at 0.
+ */
+export class RegisterEvents {
+  readonly reads: (RegisterHandlers["read"] | undefined)[] = [undefined];
+  readonly writes: (RegisterHandlers["write"] | undefined)[] = [undefined];
+  readonly #layouts: readonly RegisterLayout[];
+  readonly #at: Uint32Array;
+  readonly #stride: Uint32Array;
+
+  /** Takes them in the order in which they are plugged. */
+  constructor(layouts: readonly RegisterLayout[]) {
+    this.#layouts = layouts;
+    this.#at = Uint32Array.of(0, ...layouts.map(({ at }) => at));
+    this.#stride = Uint32Array.of(1, ...layouts.map(({ stride }) => stride));
+    for (const _ of layouts) {
+      this.reads.push(undefined);
+      this.writes.push(undefined);
+    }
+  }
+
+  /** Has {@link on} know a BAR's registers. */
+  own(bar: number, bank: Readonly<Record<string, object>>): void {
+    this.#layouts.forEach((layout, index) => {
+      const register = layout.bar === bar ? bank[layout.name] : undefined;
+      if (register) owners.set(register, { events: this, number: index + 1 });
+    });
+  }
+
+  /** Which of an array's registers is at an offset; 0 for a single one. */
+  index(number: number, offset: number): number {
+    return (offset - this.#at[number]!) / this.#stride[number]! | 0;
+  }
+
+  /** What events say of the access at the head, if it is one to a register. */
+  place(ring: Ring): RegisterPlace | undefined {
+    const number = ring.register();
+    const layout = this.#layouts[number - 1];
+    if (!layout) return undefined;
+    const index = this.index(number, ring.offset());
+    return { register: layout.name, index };
+  }
+
+  /** Its name and index, for messages. */
+  describe(number: number, offset: number): string | undefined {
+    const layout = this.#layouts[number - 1];
+    if (!layout) return undefined;
+    const { name, count } = layout;
+    return count === 1 ? name : `${name}.at(${this.index(number, offset)})`;
+  }
+
+  /**
+   * Takes a register's handlers.
+   *
+   * @throws {BadSpec} when there is nothing that they would hear of.
+   */
+  listen(number: number, handlers: RegisterHandlers): void {
+    const layout = this.#layouts[number - 1];
+    if (!layout) return;
+    const mistakes: string[] = [];
+    const say = (mistake: string): void => void mistakes.push(mistake);
+    const name = `on(${layout.name})`;
+    unknownKeys(name, { of: handlers, known: handlerKeys, say });
+    for (const [kind, flags] of heard) {
+      const type = typeof handlers[kind];
+      if (type === "undefined") continue;
+      if (type !== "function") {
+        say(`${name} was given a ${type} as ${kind}: give a function`);
+      } else if ((layout.flags & flags) === 0) {
+        say(
+          `${name} would hear of no ${kind}: declare the register with ` +
+            `tell: "${kind}" or wait: "${kind}"`,
+        );
+      }
+    }
+    if (mistakes.length > 0) throw new BadSpec(mistakes);
+    this.reads[number] = handlers.read?.bind(handlers);
+    this.writes[number] = handlers.write?.bind(handlers);
+  }
+}
+
+const heard = [
+  ["read", abi.REGISTER_TELL_READ | abi.REGISTER_WAIT_READ],
+  ["write", abi.REGISTER_TELL_WRITE | abi.REGISTER_WAIT_WRITE],
+] as const;
+
+/**
+ * Has handlers called for a register's accesses, or an array's, where its
+ * declaration has the model told of them or has them wait for it. They take the
+ * place of earlier ones. Without any, such an access is the device's own
+ * handlers'. They are called by {@link Device.serve} and `serve()`; in a
+ * `for await` loop the accesses are events.
+ *
+ * @param register A register of {@link Bar.registers}; of an array, all of it.
+ * @param handlers For reads and writes, or a function for writes.
+ * @throws {BadSpec} when the declaration lets the model hear of nothing.
+ *
+ * @example
+ * ```ts
+ * import { on, registers, serve } from "./mod.ts";
+ *
+ * const map = registers({
+ *   doorbell: { at: 0x00, access: "wo", tell: "write", count: 8 },
+ *   clock: { at: 0x20, access: "ro", width: 8, wait: "read" },
+ * });
+ * await serve({
+ *   id: { vendor: 0x1234, device: 0xc0de },
+ *   bars: [{ size: 4096, registers: map }],
+ *   attach({ bars: [{ registers }] }) {
+ *     on(registers.doorbell, (value, index) => console.log(index, value));
+ *     on(registers.clock, { read: () => process.hrtime.bigint() });
+ *     return {};
+ *   },
+ * });
+ * ```
+ */
+export function on<Value extends number | bigint>(
+  register: Register<Value> | RegisterArray<Register<Value>>,
+  handlers: RegisterHandlers<Value> | RegisterWriteHandler<Value>,
+): void {
+  const owner = owners.get(register);
+  if (!owner) {
+    throw new BadSpec([
+      "on() was given what is no register: give it one of a BAR's registers; " +
+      "of an array all of it, since the handler gets the index",
+    ]);
+  }
+  const given = typeof handlers === "function" ? { write: handlers } : handlers;
+  owner.events.listen(owner.number, given);
+}
