@@ -9,21 +9,6 @@
  * on of 4 or 8; any other access reads as all-ones or is ignored. Accesses of
  * 1 and 2 bytes do not come to the device at all: they read as 0.
  *
- * | offset | access | register                                               |
- * | ------ | ------ | ------------------------------------------------------ |
- * | 0x00   | ro     | identification: 0xRRrr00ed, version RR.rr              |
- * | 0x04   | rw     | liveness: reads as the inverse of what was written     |
- * | 0x08   | rw     | factorial: of what was written, modulo 2^32            |
- * | 0x20   | rw     | status: 0x01 computing (ro), 0x80 interrupt when done  |
- * | 0x24   | ro     | interrupt status: values that raised the interrupt     |
- * | 0x60   | wo     | interrupt raise: ORed into the interrupt status        |
- * | 0x64   | wo     | interrupt acknowledge: cleared from it                 |
- * | 0x80   | rw     | DMA source address                                     |
- * | 0x88   | rw     | DMA destination address                                |
- * | 0x90   | rw     | DMA transfer count, in bytes                           |
- * | 0x98   | rw     | DMA command: 0x01 start, and busy; 0x02 to host memory |
- * |        |        | (else from it); 0x04 interrupt 0x100 when done         |
- *
  * DMA is between host memory, at addresses of 28 bits, and the device's buffer
  * of 4096 bytes, which has its place at 0x40000 in DMA addresses only. The DMA
  * registers cannot be written while a transfer runs.
@@ -35,27 +20,59 @@
  * @module
  */
 import {
+  bit,
   type Device,
   DmaFault,
   type Handlers,
   IrqRefused,
   type Model,
   msi,
+  on,
+  registers,
   serve,
 } from "../mod.ts";
 
-const identification = 0x010000ed;
 const allOnes = 0xffffffff;
-const allOnes64 = 0xffffffffffffffffn;
+const exact = true;
+const asked = { access: "wo", reset: allOnes, wait: "write", exact } as const;
+const transfer = {
+  width: 8,
+  access: "ro",
+  wait: "read",
+  tell: "write",
+} as const;
 
-const computing = 0x01;
-const interruptWhenComputed = 0x80;
+const map = registers({
+  // 0xRRrr00ed, of version RR.rr.
+  identification: { at: 0x00, access: "ro", reset: 0x010000ed, exact },
+  // Reads as the inverse of what was written.
+  liveness: { at: 0x04, wait: "write", exact },
+  // Of what was written, modulo 2^32.
+  factorial: { at: 0x08, access: "ro", wait: "write", exact },
+  // Whether to interrupt when it is computed.
+  status: {
+    at: 0x20,
+    fields: { computing: bit(0, "ro"), interrupt: bit(7) },
+    exact,
+  },
+  // Values that raised the interrupt, ORed, until they are acknowledged.
+  interruptStatus: { at: 0x24, access: "ro", exact },
+  interruptRaise: { at: 0x60, ...asked },
+  interruptAcknowledge: { at: 0x64, ...asked },
+  source: { at: 0x80, ...transfer },
+  destination: { at: 0x88, ...transfer },
+  count: { at: 0x90, ...transfer },
+  // Starts, and is busy; to host memory, or from it; interrupts when done.
+  command: {
+    at: 0x98,
+    ...transfer,
+    fields: { run: bit(0), toHost: bit(1), interrupt: bit(2) },
+  },
+});
+const bars = [{ size: 1 << 20, registers: map }] as const;
+
 const factorialInterrupt = 0x001;
 const dmaInterrupt = 0x100;
-
-const run = 0x1n;
-const toHost = 0x2n;
-const interruptWhenCopied = 0x4n;
 
 const bufferStart = 0x40000n;
 const bufferSize = 4096;
@@ -65,13 +82,9 @@ const addressMask = (1n << 28n) - 1n;
 const transferTime = 1;
 
 /** The behaviour of one card. */
-function attach({ irq, dma }: Device): Handlers {
-  let liveness = 0;
-  let factorial = 0;
-  let status = 0;
-  let interruptStatus = 0;
-  // By offset; 64 bits wide, and the rest of the device has 32.
-  const transfer = { 0x80: 0n, 0x88: 0n, 0x90: 0n, 0x98: 0n };
+function attach(
+  { bars: [{ registers: regs }], irq, dma }: Device<typeof bars>,
+): Handlers {
   const buffer = new Uint8Array(bufferSize);
   const timers = new Set<ReturnType<typeof setTimeout>>();
 
@@ -84,8 +97,8 @@ function attach({ irq, dma }: Device): Handlers {
   }
 
   function raise(value: number): void {
-    interruptStatus = (interruptStatus | value) >>> 0;
-    if (interruptStatus === 0) return;
+    regs.interruptStatus.set(value);
+    if (regs.interruptStatus.value === 0) return;
     try {
       if (irq.vectors > 0) irq.raise(0);
       else irq.assert();
@@ -96,34 +109,31 @@ function attach({ irq, dma }: Device): Handlers {
   }
 
   function acknowledge(value: number): void {
-    interruptStatus = (interruptStatus & ~value) >>> 0;
-    if (interruptStatus === 0 && irq.vectors === 0) irq.deassert();
+    regs.interruptStatus.clear(value);
+    if (regs.interruptStatus.value === 0 && irq.vectors === 0) irq.deassert();
   }
 
   function compute(value: number): void {
-    if (status & computing) return;
-    factorial = value;
-    status |= computing;
+    if (regs.status.computing) return;
+    regs.factorial.value = value;
+    regs.status.computing = 1;
     later(() => {
       let product = 1;
       for (let factor = value; factor > 0 && product !== 0; factor--) {
         product = Math.imul(product, factor);
       }
-      factorial = product >>> 0;
-      status &= ~computing;
-      if (status & interruptWhenComputed) raise(factorialInterrupt);
+      regs.factorial.value = product;
+      regs.status.computing = 0;
+      if (regs.status.interrupt) raise(factorialInterrupt);
     }, 0);
   }
 
   function copy(): void {
-    const [source, destination, count] = [
-      transfer[0x80],
-      transfer[0x88],
-      transfer[0x90],
-    ];
-    const outwards = (transfer[0x98] & toHost) !== 0n;
-    const start = (outwards ? source : destination) - bufferStart;
-    const address = Number((outwards ? destination : source) & addressMask);
+    const { toHost, interrupt } = regs.command;
+    const count = regs.count.value;
+    const [source, destination] = [regs.source.value, regs.destination.value];
+    const start = (toHost ? source : destination) - bufferStart;
+    const address = Number((toHost ? destination : source) & addressMask);
     try {
       if (start < 0n || start + count > bufferSize) {
         throw new RangeError(
@@ -132,7 +142,7 @@ function attach({ irq, dma }: Device): Handlers {
         );
       }
       const part = buffer.subarray(Number(start), Number(start + count));
-      if (outwards) dma.write(address, part);
+      if (toHost) dma.write(address, part);
       else part.set(dma.read(address, part.length));
     } catch (error) {
       // The driver's mistake: the transfer ends, and nothing was copied.
@@ -141,75 +151,40 @@ function attach({ irq, dma }: Device): Handlers {
       }
       console.error(`edu: ${error.message}`);
     }
-    transfer[0x98] &= ~run;
-    if (transfer[0x98] & interruptWhenCopied) raise(dmaInterrupt);
+    regs.command.run = 0;
+    if (interrupt) raise(dmaInterrupt);
   }
 
-  function writeTransfer(offset: number, value: bigint): void {
-    if (!isTransfer(offset) || transfer[0x98] & run) return;
-    if (offset === 0x98 && !(value & run)) return;
-    transfer[offset] = value;
-    if (offset === 0x98) later(copy, transferTime);
+  on(regs.liveness, (value) => void (regs.liveness.value = ~value));
+  on(regs.factorial, compute);
+  on(regs.interruptRaise, raise);
+  on(regs.interruptAcknowledge, acknowledge);
+  const { source, destination, count, command } = regs;
+  for (const register of [source, destination, count, command]) {
+    on(register, {
+      read(_index, bytes) {
+        if (bytes === 0xf0) return -1n;
+        return bytes === 0xff || bytes === 0x0f ? register.value : 0n;
+      },
+      write(value, _index, bytes) {
+        if (bytes !== 0xff && bytes !== 0x0f || command.run) return;
+        if (register === command && !(value & 1n)) return;
+        register.value = value;
+        if (register === command) later(copy, transferTime);
+      },
+    });
   }
-
   return {
-    read(offset, width) {
-      if (width !== 4) return 0;
-      switch (offset) {
-        case 0x00:
-          return identification;
-        case 0x04:
-          return liveness;
-        case 0x08:
-          return factorial;
-        case 0x20:
-          return status;
-        case 0x24:
-          return interruptStatus;
-      }
-      if (!isTransfer(offset)) return allOnes;
-      return Number(BigInt.asUintN(32, transfer[offset]));
-    },
-    read64: (offset) => isTransfer(offset) ? transfer[offset] : allOnes64,
-    write(offset, value, width) {
-      if (width !== 4) return;
-      switch (offset) {
-        case 0x04:
-          liveness = ~value >>> 0;
-          break;
-        case 0x08:
-          compute(value);
-          break;
-        case 0x20:
-          status = status & computing | value & interruptWhenComputed;
-          break;
-        case 0x60:
-          raise(value);
-          break;
-        case 0x64:
-          acknowledge(value);
-          break;
-        default:
-          writeTransfer(offset, BigInt(value));
-      }
-    },
-    write64: writeTransfer,
     // There is no reset: no capability of this card lets a host ask for one.
+    read: (_offset, width) => width < 4 ? 0 : allOnes,
     unplugged() {
       for (const timer of timers) clearTimeout(timer);
     },
   };
 }
 
-type Transfer = 0x80 | 0x88 | 0x90 | 0x98;
-
-function isTransfer(offset: number): offset is Transfer {
-  return offset === 0x80 || offset === 0x88 || offset === 0x90 ||
-    offset === 0x98;
-}
-
 /** The card, for {@link serve} or for tests. */
-export const edu: Model = {
+export const edu: Model<typeof bars> = {
   id: {
     vendor: 0x1234,
     device: 0x11e8,
@@ -218,7 +193,7 @@ export const edu: Model = {
     revision: 0x10,
     class: 0x00ff00,
   },
-  bars: [{ size: 1 << 20, width: 8 }],
+  bars,
   capabilities: [msi()],
   interruptPin: "A",
   driver: "edu",

@@ -207,10 +207,18 @@ test("layOutPlug() keeps trapping beside shadow pages without trap", () => {
 
 test("layOutPlug() turns options into the kernel's numbers", () => {
   const spec: DeviceSpec = { id, dma: "direct", timeout: 1.5, domain: 0x200 };
-  assert.deepEqual([...layOutPlug(spec).numbers], [1, 0, 1024, 1500, 0x200]);
+  assert.deepEqual([...layOutPlug(spec).numbers], [
+    1,
+    0,
+    1024,
+    1500,
+    0x200,
+    0,
+    0,
+  ]);
   assert.deepEqual(
     [...layOutPlug({ id }).numbers],
-    [0, 0, 1024, 50_000, 0xffffffff],
+    [0, 0, 1024, 50_000, 0xffffffff, 0, 0],
   );
 });
 
