@@ -331,6 +331,7 @@ export class ServeLoop implements Consumer {
     const { ring } = this;
     const shape = ring.shape();
     const offset = ring.offset();
+    const register = ring.register();
     const turn = this.#turn;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const goOn = (): void => {
@@ -344,7 +345,13 @@ export class ServeLoop implements Consumer {
     };
     pending.then(goOn, (error: unknown) => {
       if (turn === this.#turn) this.#failAtHead(error);
-      else this.#fail(error, `${describeAccess(shape, offset)} (timed out)`);
+      else {
+        const where = this.#port.registers.describe(register, offset);
+        this.#fail(
+          error,
+          `${describeAccess(shape, offset, where)} (timed out)`,
+        );
+      }
       goOn();
     });
     if ((shape & 0xffff) > abi.EVENT_WRITE) return;
@@ -367,10 +374,23 @@ export class ServeLoop implements Consumer {
   #failAtHead(error: unknown): void {
     if (this.#port.closed) return;
     const ring = this.ring;
-    this.#fail(error, describe(ring));
+    this.#fail(error, this.#describe());
     const access = (ring.shape() & 0xffff) <= abi.EVENT_WRITE;
     const slot = ring.slot();
     if (access && slot !== noSlot) ring.refuse(slot, ring.ticket());
+  }
+
+  /** The event at the head, as messages have it. */
+  #describe(): string {
+    const ring = this.ring;
+    const shape = ring.shape();
+    const kind = shape & 0xffff;
+    if (kind !== abi.EVENT_READ && kind !== abi.EVENT_WRITE) {
+      return decodeNotice(ring)?.kind ?? `event ${kind}`;
+    }
+    const offset = ring.offset();
+    const where = this.#port.registers.describe(ring.register(), offset);
+    return describeAccess(shape, offset, where);
   }
 
   /** A model that failed is a card pulled from its slot. */
@@ -437,17 +457,14 @@ function promiseOf(value: unknown): Promise<void> | undefined {
   return value instanceof Promise ? value : undefined;
 }
 
-function describe(ring: Ring): string {
-  const shape = ring.shape();
-  const kind = shape & 0xffff;
-  if (kind !== abi.EVENT_READ && kind !== abi.EVENT_WRITE) {
-    return decodeNotice(ring)?.kind ?? `event ${kind}`;
-  }
-  return describeAccess(shape, ring.offset());
-}
-
-function describeAccess(shape: number, offset: number): string {
+/** An access as messages have it: `where` names the register, if it is one. */
+function describeAccess(
+  shape: number,
+  offset: number,
+  where: string | undefined,
+): string {
   const kind = (shape & 0xffff) === abi.EVENT_READ ? "read" : "write";
+  if (where) return `a ${kind} of ${where}`;
   return `a ${shape >>> 24}-byte ${kind} of BAR ${shape >>> 16 & 0xff} at ${
     hex(offset)
   }`;

@@ -10,6 +10,7 @@ import "./accesses.ts";
 import "./mappings.ts";
 import "./consumers.ts";
 import "./failures.ts";
+import "./registers.ts";
 import "./config.ts";
 import "./interrupts.ts";
 import "./dma.ts";

@@ -16,6 +16,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Awaitable,
+  type BarSpecs,
   type Device,
   type DeviceSpec,
   type Event,
@@ -197,8 +198,9 @@ export class Exerciser implements Disposable {
 }
 
 /** A device of this process, with the exerciser bound to it. */
-export interface Card extends AsyncDisposable {
-  readonly device: Device;
+export interface Card<Bars extends BarSpecs = BarSpecs>
+  extends AsyncDisposable {
+  readonly device: Device<Bars>;
   readonly address: string;
   readonly driver: Exerciser;
   /** What it was told besides accesses, so far. */
@@ -227,11 +229,11 @@ export const plain: DeviceSpec = {
  *
  * @param model Handlers, or the body of a `for await` loop.
  */
-export async function plug(
-  spec: Partial<DeviceSpec> = {},
+export async function plug<const Bars extends BarSpecs = BarSpecs>(
+  spec: Partial<DeviceSpec<Bars>> = {},
   model: Handlers | ((event: Event) => Awaitable<void>) = {},
-): Promise<Card> {
-  const device = await open({ ...plain, ...spec });
+): Promise<Card<Bars>> {
+  const device = await open({ ...plain, ...spec } as DeviceSpec<Bars>);
   const notices: NoticeEvent[] = [];
   const served = typeof model === "function"
     ? iterate(device, { body: model, notices })
