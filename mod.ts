@@ -51,19 +51,8 @@ export {
 export type * from "./ffi/events.ts";
 export type { Awaitable, Handlers } from "./ffi/handlers.ts";
 export type { Irq } from "./ffi/irq.ts";
-export type {
-  Register,
-  RegisterArray,
-  RegisterFieldValue,
-  RegisterOf,
-  Registers,
-  RegisterValue,
-} from "./ffi/register_bank.ts";
-export {
-  on,
-  type RegisterHandlers,
-  type RegisterWriteHandler,
-} from "./ffi/register_events.ts";
+export { on } from "./ffi/register_events.ts";
+export type * from "./ffi/register_types.ts";
 export * from "./ffi/registers.ts";
 export { VmError, type VmErrorCode } from "./kernel/vm/errors.ts";
 export { type Model, serve } from "./ffi/serve.ts";

@@ -2,45 +2,15 @@
 
 import { abi } from "./abi.ts";
 import { BadSpec } from "./errors.ts";
-import type { Awaitable } from "./handlers.ts";
 import { unknownKeys } from "./mistakes.ts";
-import type { Register, RegisterArray } from "./register_bank.ts";
 import type { RegisterLayout } from "./register_layout.ts";
+import type {
+  Register,
+  RegisterArray,
+  RegisterHandlers,
+  RegisterWriteHandler,
+} from "./register_types.ts";
 import type { Ring } from "./ring.ts";
-
-/** {@link RegisterHandlers.write} alone. */
-export type RegisterWriteHandler<
-  Value extends number | bigint = number | bigint,
-> = (value: Value, index: number, byteEnables: number) => Awaitable<void>;
-
-/** What a model does about a register's accesses; see {@link on}. */
-export interface RegisterHandlers<
-  Value extends number | bigint = number | bigint,
-> {
-  /**
-   * Answers a read that waits, or is told of one that the kernel has answered.
-   *
-   * @param index Which of an array's registers it is; 0 for a single one.
-   * @param byteEnables Bit n: byte n is read.
-   * @param value What the kernel has answered; 0 for a read that waits.
-   * @returns the register's value, or a promise of it, for a read that waits.
-   */
-  read?(
-    index: number,
-    byteEnables: number,
-    value: Value,
-  ): Awaitable<Value | void>;
-  /**
-   * Told of a write. One that waits completes when this has returned, or the
-   * promise that it returned has settled.
-   *
-   * @param value What was written, unsigned; bytes that were not are 0. What
-   * the register holds now is {@link Register.value}.
-   * @param index Which of an array's registers it is; 0 for a single one.
-   * @param byteEnables Bit n: byte n was written.
-   */
-  write?(value: Value, index: number, byteEnables: number): Awaitable<void>;
-}
 
 const handlerKeys: Record<keyof RegisterHandlers, true> = {
   read: true,

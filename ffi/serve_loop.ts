@@ -202,10 +202,10 @@ export class ServeLoop implements Consumer {
     const width = ring.shape() >>> 24;
     const value = this.#registerRead(register, width);
     if (!(value instanceof Promise)) {
-      return this.#answer(value, { slot, ticket, width });
+      return this.#answer(slot, ticket, width, value);
     }
     return value.then((value) => {
-      if (turn === this.#turn) this.#answer(value, { slot, ticket, width });
+      if (turn === this.#turn) this.#answer(slot, ticket, width, value);
     });
   }
 
@@ -249,8 +249,10 @@ export class ServeLoop implements Consumer {
   }
 
   #answer(
+    slot: number,
+    ticket: number,
+    width: number,
     value: unknown,
-    { slot, ticket, width }: { slot: number; ticket: number; width: number },
   ): undefined {
     if (width !== 8 && isWord(value)) {
       this.ring.complete(slot, ticket, value, 0);
