@@ -121,6 +121,8 @@ static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned in
 		barkeep_backing_store(to, width, value);
 	else
 		memory_lose(bar, offset, width);
+	if (unlikely(bar->whole))
+		barkeep_watch_written(bar, offset, width, patience);
 }
 
 static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,

@@ -83,6 +83,7 @@ struct barkeep_config_space {
  * @registers: register_table.c: by page, which register is where in it, or NULL;
  *	NULL if the BAR has none
  * @register_shift: the unit of those tables, as a power of two
+ * @whole: the one mapping that all of the driver's are part of, if it has watches
  *
  * All but @pages and @pulled fixed before the device is visible, until its last
  * reference is gone.
@@ -97,6 +98,7 @@ struct barkeep_bar_memory {
 	bool pulled;
 	u16 **registers;
 	u8 register_shift;
+	struct barkeep_mapping *whole;
 };
 
 /* What is `trap` for the model, in a page with declared registers. */
@@ -250,6 +252,44 @@ struct barkeep_dma_space {
 	u64 last_length;
 };
 
+/**
+ * struct barkeep_watched - watch.c: a watched range
+ * @bar: that it is in
+ * @offset: where, a multiple of @width
+ * @width: bytes: 1, 2, 4 or 8
+ * @address: where the driver's mappings have it
+ * @waiting: writes without room in the ring so far
+ * @events: its debug register on each CPU
+ * @node: among all that CPUs watch
+ * @armed: @node is in that list
+ */
+struct barkeep_watched {
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+	unsigned int width;
+	unsigned long address;
+	atomic64_t waiting;
+	struct perf_event * __percpu *events;
+	struct hlist_node node;
+	bool armed;
+};
+
+/**
+ * struct barkeep_watches - watch.c
+ * @watch: all of the device, fixed before it is visible
+ * @count: how many
+ * @waiting: all of their @waiting; while not 0, one of barkeep_status.sleepers
+ * @lock: one CPU at a time delivers those; interrupts off
+ * @deliver: looks for room, from #DB
+ */
+struct barkeep_watches {
+	struct barkeep_watched watch[BARKEEP_WATCHES_MAX];
+	unsigned int count;
+	atomic64_t waiting;
+	raw_spinlock_t lock;
+	struct irq_work deliver;
+};
+
 /*
  * State changes that the model is told. They come from contexts that cannot wait
  * for room in the ring, so each is a bit that stays set until there is room, and
@@ -314,6 +354,7 @@ struct barkeep_device {
 	struct barkeep_slots slots;
 	struct barkeep_irqs irqs;
 	struct barkeep_dma_space dma;
+	struct barkeep_watches watches;
 };
 
 static inline struct barkeep_device *barkeep_from_pci(struct pci_bus *bus)
@@ -448,8 +489,9 @@ long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
 /*
  * ring.c: events. barkeep_ring_post() waits for room and is false when the
  * device is dead or its link went down. barkeep_ring_try() does not wait and is
- * false when there is no room. Both take the event without @sequence, @time and
- * @cpu. barkeep_notice() is for any context but NMI.
+ * false when there is no room. Nor does barkeep_ring_offer(), which leaves the room
+ * that notices need, and may be called in #DB. All take the event without @sequence,
+ * @time and @cpu. barkeep_notice() is for any context but NMI.
  */
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
 void barkeep_ring_kick(struct barkeep_device *dev);
@@ -457,6 +499,7 @@ void barkeep_ring_destroy(struct barkeep_device *dev);
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
 		       struct barkeep_patience *patience);
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event);
+bool barkeep_ring_offer(struct barkeep_device *dev, const struct barkeep_event *event);
 void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice);
 void barkeep_ring_flush(struct barkeep_device *dev);
 bool barkeep_ring_readable(struct barkeep_device *dev);
@@ -501,10 +544,23 @@ u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			  u64 value, struct barkeep_patience *patience);
 
+/* watch.c: watched ranges of memory */
+int barkeep_watches_init(void);
+void barkeep_watches_exit(void);
+int barkeep_watch_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
+void barkeep_watch_stop(struct barkeep_device *dev);
+void barkeep_watch_destroy(struct barkeep_device *dev);
+bool barkeep_watch_flush(struct barkeep_device *dev);
+bool barkeep_watch_covers(const struct barkeep_bar_memory *bar, u64 offset, u64 bytes);
+void barkeep_watch_written(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			   struct barkeep_patience *patience);
+
 /*
  * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
  * barkeep_map_touch(), with interrupts off, which is true where the access that
  * faulted at @address is to be tried again.
+ * A BAR of which barkeep_map_whole() was called has one mapping, which its own are
+ * parts of, until barkeep_map_forget(), after the last of them.
  */
 struct barkeep_mapping {
 	struct barkeep_bar_memory *bar;
@@ -513,11 +569,14 @@ struct barkeep_mapping {
 	u64 offset;		/* of @start in the BAR */
 	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
 	bool gone;
+	atomic_t parts;		/* of a whole BAR: in use by the driver */
 	struct rcu_head rcu;
 };
 
 int barkeep_map_init(void);
 void barkeep_map_exit(void);
+int barkeep_map_whole(struct barkeep_bar_memory *bar);
+void barkeep_map_forget(struct barkeep_bar_memory *bar);
 struct barkeep_mapping *barkeep_map_find(unsigned long address);
 bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address);
 

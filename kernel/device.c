@@ -24,6 +24,7 @@ static void barkeep_device_destroy(struct work_struct *work)
 	 * when window_free() returns.
 	 */
 	if (dev->ready) {
+		barkeep_watch_destroy(dev);
 		barkeep_irq_destroy(dev);
 		barkeep_dma_destroy(dev);
 		barkeep_window_release(dev);
@@ -105,6 +106,7 @@ static void barkeep_device_leave_bus(struct barkeep_device *dev)
 	/* Before the state says so: whoever has seen it may plug into this domain. */
 	barkeep_bus_release(dev);
 	barkeep_device_kill(dev);
+	barkeep_watch_stop(dev);
 
 	mutex_lock(&dev->lock);
 	barkeep_device_set_state(dev, BARKEEP_STATE_GONE);
@@ -204,10 +206,13 @@ static int barkeep_device_plug_locked(struct barkeep_device *dev, struct barkeep
 	ret = barkeep_irq_init(dev);
 	if (ret)
 		goto err_dma;
+	ret = barkeep_watch_init(dev, plug);
+	if (ret)
+		goto err_irq;
 	dev->notifier.ops = &barkeep_mm_operations;
 	ret = mmu_notifier_register(&dev->notifier, current->mm);
 	if (ret)
-		goto err_irq;
+		goto err_watch;
 	dev->mm = current->mm;
 
 	plug->domain = dev->status->domain;
@@ -217,6 +222,8 @@ static int barkeep_device_plug_locked(struct barkeep_device *dev, struct barkeep
 	barkeep_device_queue(dev);
 	return 0;
 
+err_watch:
+	barkeep_watch_destroy(dev);
 err_irq:
 	barkeep_irq_destroy(dev);
 err_dma:

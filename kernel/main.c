@@ -244,9 +244,12 @@ static int __init barkeep_init(void)
 	ret = barkeep_bus_init();
 	if (ret)
 		goto err_devices;
-	ret = barkeep_map_init();
+	ret = barkeep_watches_init();
 	if (ret)
 		goto err_bus;
+	ret = barkeep_map_init();
+	if (ret)
+		goto err_watches;
 	ret = barkeep_doors_init();
 	if (ret)
 		goto err_map;
@@ -264,6 +267,8 @@ err_doors:
 	barkeep_doors_exit();
 err_map:
 	barkeep_map_exit();
+err_watches:
+	barkeep_watches_exit();
 err_bus:
 	barkeep_bus_exit();
 err_devices:
@@ -284,6 +289,7 @@ static void __exit barkeep_exit(void)
 	barkeep_map_exit();
 	barkeep_bus_exit();
 	barkeep_devices_exit();
+	barkeep_watches_exit();
 }
 module_exit(barkeep_exit);
 

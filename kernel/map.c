@@ -81,7 +81,7 @@ static void map_memory_pages(struct barkeep_mapping *mapping)
 	}
 }
 
-/* The pages from @offset on; takes over the caller's reference to the device. */
+/* The pages from @offset on. */
 static struct barkeep_mapping *map_create(struct barkeep_bar_memory *bar, u64 offset,
 					  unsigned long bytes)
 {
@@ -112,15 +112,12 @@ err_free:
 /* Of a mapping that is not found any more. */
 static void map_destroy(struct barkeep_mapping *mapping)
 {
-	struct barkeep_device *dev = mapping->bar->dev;
-
 	/* From here on the addresses may be another's: see barkeep_map_touch(). */
 	raw_spin_lock_irq(&mapping->lock);
 	mapping->gone = true;
 	raw_spin_unlock_irq(&mapping->lock);
 	vunmap((void *)mapping->start);
 	kfree_rcu(mapping, rcu);
-	barkeep_device_put(dev);
 }
 
 /*
@@ -151,6 +148,59 @@ bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
 	return again;
 }
 
+int barkeep_map_whole(struct barkeep_bar_memory *bar)
+{
+	if (!bar->whole)
+		bar->whole = map_create(bar, 0, bar->bytes);
+	return bar->whole ? 0 : -ENOMEM;
+}
+
+void barkeep_map_forget(struct barkeep_bar_memory *bar)
+{
+	if (!bar->whole)
+		return;
+	mtree_erase(&barkeep_mappings, bar->whole->start);
+	map_destroy(bar->whole);
+	bar->whole = NULL;
+}
+
+/* What the driver gets for bytes of a BAR, with the caller's reference to the device. */
+static void __iomem *map_bar(struct barkeep_bar_memory *bar, u64 offset, unsigned long bytes)
+{
+	struct barkeep_mapping *mapping = bar->whole;
+
+	if (mapping)
+		atomic_inc(&mapping->parts);
+	else
+		mapping = map_create(bar, offset & PAGE_MASK,
+				     PAGE_ALIGN(offset_in_page(offset) + bytes));
+	return mapping ? (void __iomem *)(mapping->start + offset - mapping->offset) : NULL;
+}
+
+/*
+ * Takes a mapping from the driver; returns the device that it had a reference to. Of
+ * a whole BAR only the driver knows how many parts begin at one address.
+ */
+static struct barkeep_device *map_take(unsigned long address)
+{
+	struct barkeep_device *dev = NULL;
+	struct barkeep_mapping *mapping;
+	bool own;
+
+	rcu_read_lock();
+	mapping = barkeep_map_find(address);
+	own = mapping && mapping != mapping->bar->whole;
+	if (mapping && !own && atomic_dec_if_positive(&mapping->parts) >= 0)
+		dev = mapping->bar->dev;
+	rcu_read_unlock();
+	mapping = own ? mtree_erase(&barkeep_mappings, address) : NULL;
+	if (mapping) {
+		dev = mapping->bar->dev;
+		map_destroy(mapping);
+	}
+	return dev;
+}
+
 /*
  * Stands in for all of the ioremap family: what is trapped has no cache mode, and
  * what is memory is cached, whatever was asked.
@@ -158,7 +208,7 @@ bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
 static void __iomem *map_ioremap(phys_addr_t address, unsigned long bytes)
 {
 	struct barkeep_bar_memory *bar;
-	struct barkeep_mapping *mapping;
+	void __iomem *mapped;
 	u64 offset;
 
 	bar = barkeep_window_find(address, bytes, &offset);
@@ -167,24 +217,22 @@ static void __iomem *map_ioremap(phys_addr_t address, unsigned long bytes)
 				    &address, bytes);
 		return NULL;
 	}
-	mapping = map_create(bar, offset & PAGE_MASK, PAGE_ALIGN(offset_in_page(offset) + bytes));
-	if (!mapping) {
+	mapped = map_bar(bar, offset, bytes);
+	if (!mapped)
 		barkeep_device_put(bar->dev);
-		return NULL;
-	}
-	return (void __iomem *)(mapping->start + offset_in_page(offset));
+	return mapped;
 }
 
 static void map_iounmap(void __iomem *address)
 {
-	struct barkeep_mapping *mapping;
+	struct barkeep_device *dev;
 
 	/* As iounmap() itself, only that vunmap() would be less patient. */
 	if (WARN_ON_ONCE(in_interrupt()))
 		return;
-	mapping = mtree_erase(&barkeep_mappings, (unsigned long)address & PAGE_MASK);
-	if (mapping)
-		map_destroy(mapping);
+	dev = map_take((unsigned long)address & PAGE_MASK);
+	if (dev)
+		barkeep_device_put(dev);
 }
 
 /* The mapping that @address is in, or NULL. Any context; to be used under RCU. */

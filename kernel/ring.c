@@ -153,10 +153,9 @@ static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *eve
 	smp_mb();
 	if (unlikely(READ_ONCE(ring->control->sleeping))) {
 		/* A wake-up takes locks that the driver may hold. */
+		irq_work_queue(&ring->wake);
 		if (irqs_disabled())
 			barkeep_ring_kick(dev);
-		else
-			irq_work_queue(&ring->wake);
 	}
 	return true;
 }
@@ -164,6 +163,12 @@ static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *eve
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
 {
 	return ring_put(dev, event, 0);
+}
+
+/* With the room that accesses have. Also from #DB: see watch.c. */
+bool barkeep_ring_offer(struct barkeep_device *dev, const struct barkeep_event *event)
+{
+	return ring_put(dev, event, RING_HEADROOM);
 }
 
 /* Writes that can no longer be delivered in order: nothing after them may be. */
@@ -181,6 +186,12 @@ static void ring_link_down(struct barkeep_device *dev)
 	barkeep_ring_try(dev, &fault);
 }
 
+/* Whether no write to watched memory waits for room, which comes before all else. */
+static bool ring_is_clear(struct barkeep_device *dev)
+{
+	return likely(!atomic64_read(&dev->watches.waiting)) || barkeep_watch_flush(dev);
+}
+
 static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 {
 	return ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), RING_HEADROOM);
@@ -192,7 +203,7 @@ bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *e
 	for (;;) {
 		if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
 			return false;
-		if (likely(ring_put(dev, event, RING_HEADROOM)))
+		if (ring_is_clear(dev) && likely(ring_put(dev, event, RING_HEADROOM)))
 			break;
 		if (barkeep_wait(dev, ring_has_access_room, 0, patience))
 			continue;
@@ -281,12 +292,17 @@ static bool ring_flush_one(struct barkeep_device *dev, unsigned int notice)
 	return barkeep_ring_try(dev, &event);
 }
 
-/* Delivers the notices that there is room for. Any context but NMI. */
+/*
+ * Delivers what waits for room, as far as there is some: writes to watched memory, then
+ * notices. Any context but NMI.
+ */
 void barkeep_ring_flush(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
 	unsigned int notice;
 
+	if (!ring_is_clear(dev))
+		return;
 	for_each_set_bit(notice, &ring->notices, BARKEEP_NOTICE_COUNT) {
 		if (!test_and_clear_bit(notice, &ring->notices))
 			continue;

@@ -213,7 +213,17 @@ struct barkeep_register {
  *
  * The write itself runs as any store to memory; then BARKEEP_EVENT_WRITE tells of
  * it, with the range's offset and width, and its value at that time: several
- * writes may come to be seen as the last of them, each with an event of its own.
+ * writes may come to be seen as the last of them, each with an event of its own. A
+ * write to any byte of a range is one to the range; to several ranges, an event for
+ * each that the CPU reports: a real one all, an emulated one perhaps the first. A
+ * string instruction raises at least one event after its last write to the
+ * range, and as many as the CPU cares to report. Ranges do not overlap.
+ *
+ * The events are in the order of the CPU's writes, and before those of its later
+ * accesses that trap. With a full ring the write does not wait: it is counted, and its
+ * event comes when there is room, before any other, in the order of the ranges. The
+ * model's own writes raise none, and neither do those of an NMI, and those to a
+ * function that does not decode memory.
  */
 struct barkeep_watch {
 	__aligned_u64 offset;
@@ -261,13 +271,15 @@ enum barkeep_plug_flags {
  * barkeep_status.error, ends that.
  *
  * EBUSY: this file has had a device, or the domain is taken. ENOSPC: no
- * address space, or no domain, is free. ENOMEM. EINVAL: also an image whose
+ * address space, or no domain, is free. EUSERS: no debug register is free for a watch.
+ * ENOMEM. EINVAL: also an image whose
  * Vendor ID is 0x0000, 0x0001 or 0xffff, whose header type is not 0, whose
  * capability list leaves it or runs in a circle, or that has an MSI-X, Enhanced
  * Allocation, SR-IOV or DOE capability; BARs that overlap or have impossible
  * sizes, regions outside their BAR or not on page boundaries; registers that are
  * too many, overlap, leave their BAR, are in a page that does not trap, or are not
- * as struct barkeep_register has them. EIO, as
+ * as struct barkeep_register has them; watches that overlap or are not in `memory`
+ * pages. EIO, as
  * barkeep_status.error: the host found other BARs than these.
  */
 struct barkeep_plug {

@@ -201,8 +201,9 @@ struct barkeep_control {
  * @line: 1 while INTx is asserted by the model
  * @link_down: 1 after BARKEEP_FAULT_LINK
  * @__pad0: zero
- * @sleepers: accesses asleep until a completion or room in the ring; not zero:
- *	the model owes a BARKEEP_WAKE after it completes or consumes
+ * @sleepers: accesses asleep until a completion or room in the ring, and one more
+ *	while writes to watched ranges wait for room; not zero: the model owes a
+ *	BARKEEP_WAKE after it completes or consumes
  * @__pad1: zero
  * @timeouts: reads, and writes that wait, whose timeout passed without completion
  * @undecodable: accesses skipped because the instruction is not known
