@@ -64,3 +64,4 @@ export type {
   PageRange,
   Width,
 } from "./ffi/spec.ts";
+export type { Watch } from "./ffi/watches.ts";

@@ -16,6 +16,7 @@ export const abi = {
   RING_MIN: 256,
   RING_MAX: 65536,
   REGIONS_MAX: 1024,
+  WATCHES_MAX: 4,
   DMA_SEGMENTS_MAX: 1024,
   REGISTERS_MAX: 4096,
   ELEMENTS_MAX: 65536,
@@ -131,6 +132,10 @@ export const abi = {
   "register.count": 80,
   "register.stride": 84,
   "register.flags": 88,
+  "sizeof watch": 32,
+  "watch.offset": 0,
+  "watch.bar": 8,
+  "watch.width": 12,
   "sizeof dma_segment": 32,
   "dma_segment.address": 0,
   "dma_segment.buffer": 8,
@@ -163,6 +168,7 @@ export const errno = {
   EINVAL: 22,
   ENOSPC: 28,
   ERANGE: 34,
+  EUSERS: 87,
 } as const;
 
 /**

@@ -4,6 +4,7 @@ import { abi } from "./abi.ts";
 import { composeConfigSpace, type ConfigSpace } from "./config_space.ts";
 import { layOutRegisters, packRegisters } from "./register_layout.ts";
 import { type BarSpec, defaultTimeout, type DeviceSpec } from "./spec.ts";
+import { layOutWatches, watchCount } from "./watches.ts";
 
 /** The arguments of BARKEEP_PLUG, laid out as the UAPI header has them. */
 export interface Plug {
@@ -65,12 +66,12 @@ export function layOutPlug(spec: DeviceSpec): Plug {
       Math.round((spec.timeout ?? defaultTimeout) * 1000),
       spec.domain ?? abi.ANY,
       registers.length,
-      0,
+      watchCount(spec.bars),
     ),
     bars: new Uint8Array(bars.buffer),
     regions: new Uint8Array(regions.buffer),
     registers: packRegisters(registers),
-    watches: new Uint8Array(1),
+    watches: layOutWatches(spec.bars),
   };
 }
 

@@ -16,6 +16,7 @@ import { layOutRegisters } from "./register_layout.ts";
 import { Ring } from "./ring.ts";
 import { loadRuntime, type Runtime, systemError } from "./runtime.ts";
 import { defaultTimeout, type DeviceSpec, widths } from "./spec.ts";
+import { watchCount } from "./watches.ts";
 
 const msiId = 0x05;
 
@@ -294,6 +295,10 @@ function plugReason(error: number, spec: DeviceSpec): string {
     case errno.ENOSPC:
       return "no physical address space, or no PCI domain, is free. Make BARs smaller, " +
         "use bits: 64, or unplug other devices";
+    case errno.EUSERS:
+      return `no debug register is free for its ${watchCount(spec.bars)} ` +
+        `watched ranges: the CPU has ${abi.WATCHES_MAX}, for all devices, gdb and ` +
+        "perf together. Watch fewer, unplug a device that watches, or end the debugger";
     case errno.ENOMEM:
       return "the kernel has no memory for its BARs. Make them smaller";
     case errno.EINVAL:

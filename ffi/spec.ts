@@ -8,6 +8,7 @@ import { capabilityMistakes } from "./config_space.ts";
 import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
 import { checkRegisters } from "./register_mistakes.ts";
 import type { RegisterMap } from "./registers.ts";
+import { checkWatches, type Watch } from "./watches.ts";
 
 /** What identifies a function; the numbers at the top of its config space. */
 export interface DeviceId {
@@ -62,6 +63,13 @@ export interface BarSpec {
    * {@link registers}; {@link Bar.registers} is how the model has them.
    */
   readonly registers?: RegisterMap;
+  /**
+   * Ranges of memory pages whose writes the model is told of, as a doorbell's: a
+   * write runs at the speed of memory, and then is an event. Up to 4 for all
+   * devices of the machine together, since each takes one of the CPU's debug
+   * registers.
+   */
+  readonly watch?: readonly Watch[];
 }
 
 /** BARs by number; `null` for one that is not there. */
@@ -144,6 +152,7 @@ const barKeys: Record<keyof BarSpec, true> = {
   trap: true,
   shadow: true,
   registers: true,
+  watch: true,
 };
 
 /**
@@ -271,6 +280,7 @@ function checkBars(bars: readonly (BarSpec | null)[], say: Say): void {
     const found = pageRanges(bar, { name, say });
     if (sized) regions += checkOverlap(found, name, say);
   });
+  checkWatches(bars, say);
   if (bytes > abi.BAR_BYTES_MAX) {
     say(
       `bars have ${hex(bytes)} bytes together: at most ${
