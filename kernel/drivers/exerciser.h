@@ -90,6 +90,10 @@ int exerciser_mapping_load(struct exerciser *exerciser, const u64 *arguments, ch
 int exerciser_mapping_store(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_mapping_expect(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_drain(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_move(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_apart(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_alternate(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_flood(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer);
@@ -109,6 +113,9 @@ bool exerciser_width_ok(u64 width);
 bool exerciser_is_door(const char *name, u64 *value);
 void exerciser_free_mappings(struct exerciser *exerciser);
 extern const struct file_operations exerciser_mappings_operations;
+/* Where arguments BAR OFFSET lead, if @bytes from there on are in the BAR. */
+int exerciser_at(struct exerciser *exerciser, const u64 *arguments, u64 bytes,
+		 void __iomem **at);
 void exerciser_free_buffers(struct exerciser *exerciser);
 void exerciser_free_vectors(struct exerciser *exerciser);
 

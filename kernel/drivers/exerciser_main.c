@@ -25,6 +25,12 @@
  *	expect NUMBER OFFSET WIDTH VALUE	loads until it is so; a second at most
  *	drain BAR OFFSET WIDTH TIMES BACK	reads, and writes it back if BACK is 1;
  *						answers how many ones it has read
+ *	move BAR OFFSET TO BYTES		memcpy_fromio into the same BAR
+ *	apart BAR OFFSET VALUE			4 bytes, then VALUE + 1, through two
+ *						mappings of these bytes alone
+ *	alternate BAR OFFSET OTHER COUNT [CONTEXT]	4 bytes: 1, 2, ... to both in turn
+ *	flood BAR OFFSET COUNT			4 bytes, CPU << 24 | 1, 2, ..., by all
+ *						CPUs at once; answers how many
  *	map DIRECTION BYTES			streaming; answers the bus address
  *	alloc BYTES				coherent; answers the bus address
  *	unmap ADDRESS				either
@@ -78,6 +84,10 @@ static const struct {
 	{ "store", 4, exerciser_mapping_store },
 	{ "expect", 4, exerciser_mapping_expect },
 	{ "drain", 5, exerciser_drain },
+	{ "move", 4, exerciser_move },
+	{ "apart", 3, exerciser_apart },
+	{ "alternate", 4, exerciser_alternate },
+	{ "flood", 3, exerciser_flood },
 	{ "map", 2, exerciser_map },
 	{ "alloc", 1, exerciser_alloc },
 	{ "unmap", 1, exerciser_unmap },

@@ -7,8 +7,8 @@
 
 #include "exerciser.h"
 
-static int exerciser_at(struct exerciser *exerciser, const u64 *arguments, u64 bytes,
-			void __iomem **at)
+int exerciser_at(struct exerciser *exerciser, const u64 *arguments, u64 bytes,
+		 void __iomem **at)
 {
 	u64 bar = arguments[0], offset = arguments[1], length;
 
