@@ -306,3 +306,91 @@ test("a DmaFault names where its segment begins, and where it was refused", () =
     /at 0xffffffffe000 refused: /,
   );
 });
+
+/** A BAR of memory with one page that traps, and these watched ranges. */
+const watched = (...watch: unknown[]): Record<string, unknown> => ({
+  size: 16384,
+  trap: [[0, 4096]],
+  watch,
+});
+
+test("checkSpec() takes four watched ranges in memory, of every width", () => {
+  const first = watched({ offset: 4096, width: 8 }, { offset: 4104 });
+  const second = watched({ offset: 16382, width: 2 }, {
+    offset: 8191,
+    width: 1,
+  });
+  assert.deepEqual(mistakes({ bars: [first, second] }), []);
+  const all = { size: 4096, trap: [], watch: [{ offset: 0 }] };
+  assert.deepEqual(mistakes({ bars: [all] }), []);
+});
+
+test("checkSpec() refuses a watched range whose writes are events anyway", () => {
+  only(
+    { bars: [watched({ offset: 4092 })] },
+    /bars\[0\]\.watch\[0\] is in the page at 0x0, whose writes are events anyway: leave it out$/,
+  );
+  only(
+    {
+      bars: [{
+        size: 8192,
+        trap: [],
+        shadow: [[4096, 4096]],
+        watch: [{ offset: 4096 }],
+      }],
+    },
+    /the page at 0x1000, whose writes are events anyway/,
+  );
+  only(
+    { bars: [{ size: 8192, watch: [{ offset: 0 }] }] },
+    /or give trap, which makes all other pages memory/,
+  );
+});
+
+test("checkSpec() refuses a watched range of an odd width or offset", () => {
+  only(
+    { bars: [watched({ offset: 4096, width: 3 })] },
+    /watch\[0\]\.width is 3: use 1/,
+  );
+  only(
+    { bars: [watched({ offset: 4098 })] },
+    /\.offset is 0x1002: use a multiple of its width, 4/,
+  );
+  only({ bars: [watched({ offset: -4 })] }, /\.offset is -4/);
+  only(
+    { bars: [watched({ offset: 4100, width: 8 })] },
+    /multiple of its width, 8/,
+  );
+  only({ bars: [watched({})] }, /\.offset is undefined/);
+});
+
+test("checkSpec() refuses a watched range outside its BAR", () => {
+  only(
+    { bars: [null, watched({ offset: 16384 })] },
+    /bars\[1\]\.watch\[0\] is at 0x4000, outside the BAR of 0x4000 bytes/,
+  );
+});
+
+test("checkSpec() refuses watched ranges that overlap, by name", () => {
+  only(
+    { bars: [watched({ offset: 4096, width: 8 }, { offset: 4100 })] },
+    /watch\[0\] and bars\[0\]\.watch\[1\] overlap at 0x1004: leave one out/,
+  );
+  const bar = watched({ offset: 4096 });
+  assert.deepEqual(mistakes({ bars: [bar, bar] }), [], "BARs are apart");
+});
+
+test("checkSpec() refuses more watched ranges than a CPU can watch", () => {
+  const two = watched({ offset: 4096 }, { offset: 4100 });
+  only(
+    { bars: [two, two, watched({ offset: 4096 })] },
+    /bars have 5 watched ranges: a CPU has 4 debug registers/,
+  );
+});
+
+test("checkSpec() refuses a key of a watched range that means nothing", () => {
+  only(
+    { bars: [watched({ offset: 4096, widht: 8 })] },
+    /watch\[0\] has a key "widht" that means nothing: did you mean width/,
+  );
+});

@@ -8,6 +8,8 @@
 import "./plug.ts";
 import "./accesses.ts";
 import "./mappings.ts";
+import "./watch.ts";
+import "./watch_uapi.ts";
 import "./consumers.ts";
 import "./failures.ts";
 import "./registers.ts";

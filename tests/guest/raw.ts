@@ -120,6 +120,12 @@ export async function loadRaw(): Promise<Library> {
   }).symbols as Library;
 }
 
+/** Where memory of this process is, once {@link loadRaw} has been called. */
+export function address(memory: Uint8Array): bigint {
+  assert.ok(ffi, "loadRaw() comes first");
+  return BigInt(ffi.ptr(memory));
+}
+
 /** A struct with its size filled in, and room behind it. */
 export function struct(
   { size }: { size: number },
@@ -163,10 +169,8 @@ export function rawPlug({ room = 0 }: { room?: number } = {}): RawPlug {
   set(config, 8, 0xff00_0000);
   set(bars, 0, 8192n);
   set(regions, 8, 4096n);
-  const point = (offset: number, memory: Uint8Array): void => {
-    assert.ok(ffi, "loadRaw() comes first");
-    set(argument, offset, BigInt(ffi.ptr(memory)));
-  };
+  const point = (offset: number, memory: Uint8Array): void =>
+    set(argument, offset, address(memory));
   point(plugFields.config, config);
   point(plugFields.writeMask, masks[0] ?? config);
   point(plugFields.clearMask, masks[1] ?? config);
