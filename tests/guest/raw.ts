@@ -45,7 +45,7 @@ export const errno = {
 /** Ioctls: their number, and the size of their struct. */
 export const ioctls = {
   info: { number: 0xb700, size: 24 },
-  plug: { number: 0xb701, size: 72 },
+  plug: { number: 0xb701, size: 96 },
   unplug: { number: 0xb702, size: 8 },
   wait: { number: 0xb703, size: 16 },
   wake: { number: 0xb704, size: 8 },
