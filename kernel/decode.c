@@ -1,59 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The decoder and the register half of the emulation. Runs within a page fault,
- * in any context: no state, no locks, no allocation, and nothing of the kernel's
- * is called. What the bytes mean is data, in decode_table.c; here is only how an
- * instruction is put together.
+ * The decoder. Runs within a page fault, in any context: no state, no locks, no
+ * allocation, and nothing of the kernel's is called. What the bytes mean is data, in
+ * decode_table.c; here is only how an instruction is put together.
  */
 
 #include "decode.h"
+#include "decode_alu.h"
+#include "decode_bits.h"
 #include "decode_table.h"
-
-/* Register numbers are those of the encoding. */
-#define REGISTER_AX	0
-#define REGISTER_SP	4
-#define REGISTER_BP	5
-#define REGISTER_IP	16
-#define NO_REGISTER	0xff
 
 #define REX_B		1
 #define REX_X		2
 #define REX_R		4
 #define REX_W		8
 #define REX_PRESENT	0x40
-
-#define OFFSET(name)	offsetof(struct pt_regs, name)
-
-static const u8 register_offset[] = {
-	OFFSET(ax), OFFSET(cx), OFFSET(dx), OFFSET(bx),
-	OFFSET(sp), OFFSET(bp), OFFSET(si), OFFSET(di),
-	OFFSET(r8), OFFSET(r9), OFFSET(r10), OFFSET(r11),
-	OFFSET(r12), OFFSET(r13), OFFSET(r14), OFFSET(r15),
-	[REGISTER_IP] = OFFSET(ip),
-};
-
-static u64 read_register(const struct pt_regs *regs, u8 number)
-{
-	return *(const unsigned long *)((const u8 *)regs + register_offset[number]);
-}
-
-static void write_register(struct pt_regs *regs, u8 number, u64 value)
-{
-	*(unsigned long *)((u8 *)regs + register_offset[number]) = value;
-}
-
-/* Of 1 to 8 bytes. */
-static u64 mask_of(unsigned int bytes)
-{
-	return ~0ULL >> (64 - 8 * bytes);
-}
-
-static s64 sign_extend(u64 value, unsigned int bytes)
-{
-	unsigned int unused = 64 - 8 * bytes;
-
-	return (s64)(value << unused) >> unused;
-}
 
 /**
  * struct stream - the bytes being decoded
@@ -230,17 +191,17 @@ static void take_memory(struct stream *stream, u8 modrm, u8 rex, struct barkeep_
 	unsigned int mod = modrm >> 6;
 	u8 base = modrm & 7;
 
-	if (base == REGISTER_SP) {
+	if (base == BARKEEP_REGISTER_SP) {
 		u8 sib = take(stream, 1);
 		u8 index = (sib >> 3 & 7) | (rex & REX_X ? 8 : 0);
 
 		base = sib & 7;
-		insn->index = index == REGISTER_SP ? NO_REGISTER : index;
+		insn->index = index == BARKEEP_REGISTER_SP ? BARKEEP_REGISTER_NONE : index;
 		insn->scale = sib >> 6;
-		if (base == REGISTER_BP && mod == 0)
-			base = NO_REGISTER;
-	} else if (base == REGISTER_BP && mod == 0) {
-		base = REGISTER_IP;
+		if (base == BARKEEP_REGISTER_BP && mod == 0)
+			base = BARKEEP_REGISTER_NONE;
+	} else if (base == BARKEEP_REGISTER_BP && mod == 0) {
+		base = BARKEEP_REGISTER_IP;
 	}
 	if (base < 8 && rex & REX_B)
 		base |= 8;
@@ -248,8 +209,35 @@ static void take_memory(struct stream *stream, u8 modrm, u8 rex, struct barkeep_
 
 	if (mod == 1)
 		insn->displacement = take_signed(stream, 1);
-	else if (mod == 2 || base == REGISTER_IP || base == NO_REGISTER)
+	else if (mod == 2 || base == BARKEEP_REGISTER_IP || base == BARKEEP_REGISTER_NONE)
 		insn->displacement = take_signed(stream, 4);
+}
+
+/* COMPUTE where nothing but a register, if that, is written. */
+static void describe_alu(const struct encoding *encoding, const struct barkeep_form *form, u8 reg,
+			 struct barkeep_instruction *insn)
+{
+	insn->alu = form->alu;
+	if (form->flags & FORM_ALU_OPCODE)
+		insn->alu += encoding->opcode >> 3 & 7;
+	if (form->flags & FORM_ALU_REG)
+		insn->alu += reg & 7;
+	insn->to_register = form->flags & FORM_TO_REGISTER;
+	insn->bit_string = form->flags & FORM_BIT_STRING;
+	if (insn->to_register || !(barkeep_alu_changes(insn->alu) & BARKEEP_ALU_DESTINATION))
+		insn->operation = BARKEEP_OP_COMPUTE;
+}
+
+/* Prefix 66 is no operand size there. */
+static void describe_vector(const struct encoding *encoding, const struct barkeep_form *form,
+			    u8 reg, struct barkeep_instruction *insn)
+{
+	insn->operation = form->operation;
+	insn->width = form->width;
+	if (!insn->width)
+		insn->width = encoding->rex & REX_W ? 8 : 4;
+	insn->reg = reg;
+	insn->segment = encoding->segment;
 }
 
 /* Which register, how wide, and what is done on the way. */
@@ -263,7 +251,7 @@ static void describe(const struct encoding *encoding, const struct barkeep_form 
 	if (insn->width > insn->register_width)
 		insn->width = insn->register_width;
 
-	insn->reg = form->flags & FORM_ACCUMULATOR ? REGISTER_AX : reg;
+	insn->reg = form->flags & FORM_ACCUMULATOR ? BARKEEP_REGISTER_AX : reg;
 	if (insn->register_width == 1 && !encoding->rex && insn->reg >= 4) {
 		insn->reg -= 4;
 		insn->high_byte = true;
@@ -271,6 +259,8 @@ static void describe(const struct encoding *encoding, const struct barkeep_form 
 	insn->from_immediate = form->flags & FORM_IMMEDIATE;
 	insn->sign_extend = form->flags & FORM_SIGN;
 	insn->byte_swap = form->flags & FORM_SWAP;
+	if (form->operation == BARKEEP_OP_MODIFY)
+		describe_alu(encoding, form, reg, insn);
 
 	if (form->operation == BARKEEP_OP_MOVS || form->operation == BARKEEP_OP_STOS)
 		insn->rep = encoding->repeat;
@@ -303,7 +293,7 @@ int barkeep_decode(const u8 *bytes, unsigned int count, struct barkeep_instructi
 	u8 reg = 0;
 	bool memory;
 
-	*insn = (struct barkeep_instruction){ .base = NO_REGISTER, .index = NO_REGISTER };
+	*insn = (struct barkeep_instruction){ .base = BARKEEP_REGISTER_NONE, .index = BARKEEP_REGISTER_NONE };
 
 	if (!take_opcode(&stream, &encoding) || stream.overrun)
 		return -EINVAL;
@@ -338,107 +328,14 @@ int barkeep_decode(const u8 *bytes, unsigned int count, struct barkeep_instructi
 		return -EINVAL;
 
 	insn->length = stream.at;
-	if (insn->base == REGISTER_IP)
+	if (insn->base == BARKEEP_REGISTER_IP)
 		insn->displacement += insn->length;
 	/* Registers alone are nothing to emulate. */
-	if ((memory || !(form->flags & FORM_MODRM)) &&
-	    (form->operation != BARKEEP_OP_NONE || form->flags & FORM_DESTINATION))
+	if (form->flags & FORM_MODRM && !memory)
+		return 0;
+	if (form->flags & FORM_VECTOR)
+		describe_vector(&encoding, form, reg, insn);
+	else if (form->operation != BARKEEP_OP_NONE || form->flags & FORM_DESTINATION)
 		describe(&encoding, form, reg, 1U << operand_size, insn);
 	return 0;
-}
-
-/**
- * barkeep_insn_address() - effective address of the operand of a LOAD or STORE
- * @insn: as decoded
- * @regs: with the instruction pointer still at it
- *
- * To be added to the base of insn->segment, if that is not flat.
- */
-u64 barkeep_insn_address(const struct barkeep_instruction *insn, const struct pt_regs *regs)
-{
-	u64 address = insn->displacement;
-
-	if (insn->base != NO_REGISTER)
-		address += read_register(regs, insn->base);
-	if (insn->index != NO_REGISTER)
-		address += read_register(regs, insn->index) << insn->scale;
-	return address & insn->address_mask;
-}
-
-static u64 swap_bytes(u64 value, unsigned int bytes)
-{
-	return __builtin_bswap64(value) >> (64 - 8 * bytes);
-}
-
-/**
- * barkeep_insn_value() - what a STORE or STOS writes
- * @insn: as decoded
- * @regs: before the instruction
- *
- * The bytes beyond insn->width are zero.
- */
-u64 barkeep_insn_value(const struct barkeep_instruction *insn, const struct pt_regs *regs)
-{
-	u64 value = insn->immediate;
-
-	if (!insn->from_immediate)
-		value = read_register(regs, insn->reg) >> (insn->high_byte ? 8 : 0);
-	if (insn->byte_swap)
-		value = swap_bytes(value, insn->width);
-	return value & mask_of(insn->width);
-}
-
-/**
- * barkeep_insn_load() - put what a LOAD read into its register
- * @insn: as decoded
- * @regs: changed as the CPU would, but for the instruction pointer
- * @value: as read; only insn->width bytes of it count
- */
-void barkeep_insn_load(const struct barkeep_instruction *insn, struct pt_regs *regs, u64 value)
-{
-	unsigned int shift = insn->high_byte ? 8 : 0;
-	u64 mask, kept = 0;
-
-	if (!insn->register_width)
-		return;
-	value &= mask_of(insn->width);
-	if (insn->byte_swap)
-		value = swap_bytes(value, insn->width);
-	if (insn->sign_extend)
-		value = sign_extend(value, insn->width);
-
-	mask = mask_of(insn->register_width) << shift;
-	if (insn->register_width < 4)
-		kept = read_register(regs, insn->reg) & ~mask;
-	write_register(regs, insn->reg, kept | (value << shift & mask));
-}
-
-/**
- * barkeep_insn_step() - advance a MOVS or STOS
- * @insn: as decoded
- * @regs: changed as the CPU would
- * @iterations: how many were done, at most rCX, or 1 without REP
- *
- * The instruction pointer moves on when none is left to be done.
- */
-void barkeep_insn_step(const struct barkeep_instruction *insn, struct pt_regs *regs,
-		       unsigned long iterations)
-{
-	u64 mask = insn->address_mask;
-	u64 count = insn->rep ? regs->cx & mask : 1;
-	u64 distance;
-
-	if (iterations > count)
-		iterations = count;
-	distance = insn->width * iterations;
-	if (regs->flags & X86_EFLAGS_DF)
-		distance = -distance;
-
-	regs->di = (regs->di + distance) & mask;
-	if (insn->operation == BARKEEP_OP_MOVS)
-		regs->si = (regs->si + distance) & mask;
-	if (insn->rep)
-		regs->cx = count - iterations;
-	if (iterations == count)
-		regs->ip += insn->length;
 }

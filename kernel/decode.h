@@ -8,6 +8,7 @@
 #define _BARKEEP_DECODE_H
 
 #ifdef __KERNEL__
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
@@ -26,6 +27,10 @@
  * @BARKEEP_OP_STORE: write a register or an immediate to it
  * @BARKEEP_OP_MOVS: copy from [rSI] to [rDI], once or rCX times
  * @BARKEEP_OP_STOS: write rAX to [rDI], once or rCX times
+ * @BARKEEP_OP_COMPUTE: read it, set flags and, but for TEST and the like, a register
+ * @BARKEEP_OP_MODIFY: the same, and write it
+ * @BARKEEP_OP_VECTOR_LOAD: read it to an XMM register, whose rest is then 0
+ * @BARKEEP_OP_VECTOR_STORE: write (the low part of) an XMM register to it
  */
 enum barkeep_operation {
 	BARKEEP_OP_NONE,
@@ -33,6 +38,10 @@ enum barkeep_operation {
 	BARKEEP_OP_STORE,
 	BARKEEP_OP_MOVS,
 	BARKEEP_OP_STOS,
+	BARKEEP_OP_COMPUTE,
+	BARKEEP_OP_MODIFY,
+	BARKEEP_OP_VECTOR_LOAD,
+	BARKEEP_OP_VECTOR_STORE,
 };
 
 /**
@@ -47,24 +56,36 @@ enum barkeep_segment {
 	BARKEEP_SEGMENT_GS,
 };
 
+/* Register numbers, those of the encoding and some more. */
+enum barkeep_register_number {
+	BARKEEP_REGISTER_AX = 0,
+	BARKEEP_REGISTER_SP = 4,
+	BARKEEP_REGISTER_BP = 5,
+	BARKEEP_REGISTER_IP = 16,
+	BARKEEP_REGISTER_NONE = 0xff,
+};
+
 /**
  * struct barkeep_instruction - a decoded instruction
  * @length: bytes, prefixes included
  * @operation: enum barkeep_operation
- * @width: bytes of memory that it touches at once: 1, 2, 4 or 8
+ * @width: bytes of memory that it touches at once: 1, 2, 4 or 8; 16 with VECTOR
  * @rep: MOVS and STOS with a REP prefix
  * @segment: enum barkeep_segment of the memory operand, for MOVS of the source
+ * @reg: number of the register that is loaded or stored
  * @address_mask: of the address size: of rSI, rDI, rCX and of addresses
  *
- * The rest belongs to decode.c:
- * @register_width: bytes of the register that is loaded or stored; 0 for none
- * @reg: its number
+ * The rest belongs to decode.c and decode_registers.c:
+ * @register_width: bytes of @reg that count; 0 for none, or of an XMM register
  * @high_byte: it is bits 15:8 of @reg: AH, CH, DH or BH
- * @from_immediate: a store of @immediate, not of a register
+ * @from_immediate: a store of @immediate, or an operation with it, not a register
  * @sign_extend: a load that fills its register with copies of the sign
  * @byte_swap: MOVBE
- * @base: number of the base register, NO_REGISTER or REGISTER_IP
- * @index: number of the index register or NO_REGISTER
+ * @alu: enum barkeep_alu of COMPUTE and MODIFY
+ * @to_register: the destination of @alu is the register, not the memory operand
+ * @bit_string: the register is a bit's number, which may be beyond the operand
+ * @base: number of the base register, BARKEEP_REGISTER_IP or BARKEEP_REGISTER_NONE
+ * @index: number of the index register or BARKEEP_REGISTER_NONE
  * @scale: shift of the index
  * @displacement: sign-extended; of RIP-relative operands with @length added
  * @immediate: sign-extended
@@ -81,6 +102,9 @@ struct barkeep_instruction {
 	bool from_immediate;
 	bool sign_extend;
 	bool byte_swap;
+	u8 alu;
+	bool to_register;
+	bool bit_string;
 	u8 base;
 	u8 index;
 	u8 scale;
@@ -89,11 +113,20 @@ struct barkeep_instruction {
 	s64 immediate;
 };
 
+struct barkeep_alu_operands;
+
+/* decode.c */
 int barkeep_decode(const u8 *bytes, unsigned int count, struct barkeep_instruction *insn);
+
+/* decode_registers.c */
 u64 barkeep_insn_address(const struct barkeep_instruction *insn, const struct pt_regs *regs);
 u64 barkeep_insn_value(const struct barkeep_instruction *insn, const struct pt_regs *regs);
 void barkeep_insn_load(const struct barkeep_instruction *insn, struct pt_regs *regs, u64 value);
 void barkeep_insn_step(const struct barkeep_instruction *insn, struct pt_regs *regs,
 		       unsigned long iterations);
+void barkeep_insn_compute(const struct barkeep_instruction *insn, const struct pt_regs *regs,
+			  u64 value, struct barkeep_alu_operands *operands);
+void barkeep_insn_commit(const struct barkeep_instruction *insn, struct pt_regs *regs,
+			 const struct barkeep_alu_operands *operands);
 
 #endif

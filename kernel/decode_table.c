@@ -10,28 +10,33 @@
  * what follows, so that empty cells there are decoded as future ones will be.
  */
 
+#include "decode_alu.h"
 #include "decode_table.h"
 
 /*
  * Named as in the manuals' opcode maps: E is a ModRM operand, G the register it
  * names beside, I an immediate, O an offset; b, w and z the operand's size. L
- * is one that may be locked.
+ * is one that may be locked, as are those whose names begin with M, U, X or BS.
  */
 enum form {
 	XX,	/* invalid */
 	NO,	/* nothing follows */
 	E_, EL, EM, EX, EV,
-	EIB, EIZ, LIB, LIZ, EII, RIB, RIZ,
-	GB, GV, GIB, GIZ, GLB, GLV,
+	EIB, EII, RIB, RIZ,
+	GV, GIB, GIZ,
 	IB, IW, ID, IZ, IV, I3,
 	LB, LV, SB, SV, SIB, SIZ, OLB, OLV, OSB, OSV,
 	ZXB, ZXW, SXB, SXW, SXD,
 	MSB, MSV, STB, STV, LDB, LDV,
 	NTI, BEL, BES, DIR,
+	MEB, MEV, MIB, MIZ, MIS, CEB, CEV, CIB, CIZ, CIS, AGB, AGV,
+	TEB, TEV, TIB, TIZ, XGB, XGV, XAB, XAV, XCB, XCV, UEB, UEV,
+	BTV, BSV, BTI, BSI,
+	VL4, VL8, VLX, VLM, VLW, VS4, VS8, VSX, VSM, VSW,
 	/* by prefix */
-	P78, PC3, PF0, PF1, PF9,
+	P10, P11, P28, P29, P2A, P2B, P6E, P6F, P78, P7E, P7F, PC3, PD6, PE7, PF0, PF1, PF9, PFD,
 	/* by ModRM.reg: the opcode groups */
-	G1B, G1Z, G1A, G3B, G3Z, G4, G5, G8, G9, GCB, GCZ, GSS, GSL,
+	G1B, G1Z, G1S, G1A, G3B, G3Z, G4, G5, G8, G9, GCB, GCZ, GSS, GSL,
 };
 
 #define BYTES_1			{ 1, 1, 1 }
@@ -43,6 +48,9 @@ enum form {
 
 #define LOAD			.operation = BARKEEP_OP_LOAD
 #define STORE			.operation = BARKEEP_OP_STORE
+#define ALU(name)		.operation = BARKEEP_OP_MODIFY, .alu = BARKEEP_ALU_##name
+#define VECTOR(more, which, ...) { .flags = FORM_MODRM | FORM_VECTOR | (more), \
+				   .operation = BARKEEP_OP_VECTOR_##which, __VA_ARGS__ }
 #define MODRM(more, ...)	{ .flags = FORM_MODRM | (more), __VA_ARGS__ }
 #define BY_PREFIX(...)		{ .flags = FORM_MODRM, .by_prefix = (const u8[]){ __VA_ARGS__ } }
 #define BY_REG(...)		{ .flags = FORM_MODRM, .by_reg = (const u8[]){ __VA_ARGS__ } }
@@ -55,18 +63,12 @@ static const struct barkeep_form forms[] = {
 	[EX] = MODRM(FORM_MODRM_IS_REGISTER),
 	[EV] = MODRM(FORM_VECTOR_ONLY),
 	[EIB] = MODRM(0, .immediate = BYTES_1),
-	[EIZ] = MODRM(0, .immediate = OPERAND_SIZE),
-	[LIB] = MODRM(FORM_LOCK, .immediate = BYTES_1),
-	[LIZ] = MODRM(FORM_LOCK, .immediate = OPERAND_SIZE),
 	[EII] = MODRM(FORM_REGISTER_ONLY, .immediate = BYTES_2),
 	[RIB] = MODRM(FORM_REGISTER_ONLY, .immediate = BYTES_1),
 	[RIZ] = MODRM(FORM_REGISTER_ONLY, .immediate = OPERAND_SIZE),
-	[GB] = MODRM(FORM_DESTINATION, .width = 1),
 	[GV] = MODRM(FORM_DESTINATION),
 	[GIB] = MODRM(FORM_DESTINATION, .immediate = BYTES_1),
 	[GIZ] = MODRM(FORM_DESTINATION, .immediate = OPERAND_SIZE),
-	[GLB] = MODRM(FORM_DESTINATION | FORM_LOCK, .width = 1),
-	[GLV] = MODRM(FORM_DESTINATION | FORM_LOCK),
 	[IB] = { .immediate = BYTES_1 },
 	[IW] = { .immediate = BYTES_2 },
 	[ID] = { .immediate = BYTES_4 },
@@ -104,6 +106,67 @@ static const struct barkeep_form forms[] = {
 	[BES] = MODRM(FORM_MEMORY_ONLY | FORM_SWAP, STORE),
 	[DIR] = MODRM(FORM_MEMORY_ONLY, STORE),
 
+	/* ADD, OR, ADC, SBB, AND, SUB, XOR; CMP cannot be locked */
+	[MEB] = MODRM(FORM_LOCK | FORM_ALU_OPCODE, ALU(ADD), .width = 1),
+	[MEV] = MODRM(FORM_LOCK | FORM_ALU_OPCODE, ALU(ADD)),
+	[MIB] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(ADD), .width = 1,
+		      .immediate = BYTES_1),
+	[MIZ] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(ADD),
+		      .immediate = OPERAND_SIZE),
+	[MIS] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(ADD), .immediate = BYTES_1),
+	[CEB] = MODRM(0, ALU(CMP), .width = 1),
+	[CEV] = MODRM(0, ALU(CMP)),
+	[CIB] = MODRM(FORM_IMMEDIATE, ALU(CMP), .width = 1, .immediate = BYTES_1),
+	[CIZ] = MODRM(FORM_IMMEDIATE, ALU(CMP), .immediate = OPERAND_SIZE),
+	[CIS] = MODRM(FORM_IMMEDIATE, ALU(CMP), .immediate = BYTES_1),
+	[AGB] = MODRM(FORM_TO_REGISTER | FORM_ALU_OPCODE, ALU(ADD), .width = 1),
+	[AGV] = MODRM(FORM_TO_REGISTER | FORM_ALU_OPCODE, ALU(ADD)),
+	/* TEST, XCHG, XADD, CMPXCHG; INC, DEC, NOT, NEG */
+	[TEB] = MODRM(0, ALU(TEST), .width = 1),
+	[TEV] = MODRM(0, ALU(TEST)),
+	[TIB] = MODRM(FORM_IMMEDIATE, ALU(TEST), .width = 1, .immediate = BYTES_1),
+	[TIZ] = MODRM(FORM_IMMEDIATE, ALU(TEST), .immediate = OPERAND_SIZE),
+	[XGB] = MODRM(FORM_LOCK, ALU(XCHG), .width = 1),
+	[XGV] = MODRM(FORM_LOCK, ALU(XCHG)),
+	[XAB] = MODRM(FORM_LOCK, ALU(XADD), .width = 1),
+	[XAV] = MODRM(FORM_LOCK, ALU(XADD)),
+	[XCB] = MODRM(FORM_LOCK, ALU(CMPXCHG), .width = 1),
+	[XCV] = MODRM(FORM_LOCK, ALU(CMPXCHG)),
+	[UEB] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(INC), .width = 1),
+	[UEV] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(INC)),
+	/* BT; BTS, BTR, BTC */
+	[BTV] = MODRM(FORM_BIT_STRING, ALU(BT)),
+	[BSV] = MODRM(FORM_LOCK | FORM_BIT_STRING | FORM_ALU_OPCODE, ALU(TEST)),
+	[BTI] = MODRM(FORM_IMMEDIATE, ALU(BT), .immediate = BYTES_1),
+	[BSI] = MODRM(FORM_LOCK | FORM_ALU_REG | FORM_IMMEDIATE, ALU(TEST), .immediate = BYTES_1),
+	/* SSE moves of 4, 8 and 16 bytes; of a register to memory only; of REX.W's width */
+	[VL4] = VECTOR(0, LOAD, .width = 4),
+	[VL8] = VECTOR(0, LOAD, .width = 8),
+	[VLX] = VECTOR(0, LOAD, .width = 16),
+	[VLM] = VECTOR(FORM_MEMORY_ONLY, LOAD, .width = 16),
+	[VLW] = VECTOR(0, LOAD),
+	[VS4] = VECTOR(0, STORE, .width = 4),
+	[VS8] = VECTOR(0, STORE, .width = 8),
+	[VSX] = VECTOR(0, STORE, .width = 16),
+	[VSM] = VECTOR(FORM_MEMORY_ONLY, STORE, .width = 16),
+	[VSW] = VECTOR(0, STORE),
+
+	/* MOVUPS, MOVUPD, MOVSS, MOVSD */
+	[P10] = BY_PREFIX(VLX, VLX, VL4, VL8),
+	[P11] = BY_PREFIX(VSX, VSX, VS4, VS8),
+	/* MOVAPS, MOVAPD; MOVNTDQA; MOVNTPS, MOVNTPD, or SSE4a's */
+	[P28] = BY_PREFIX(VLX, VLX, E_, E_),
+	[P29] = BY_PREFIX(VSX, VSX, E_, E_),
+	[P2A] = BY_PREFIX(E_, VLM, E_, E_),
+	[P2B] = BY_PREFIX(VSM, VSM, E_, E_),
+	/* MMX, or MOVD, MOVQ, MOVDQA, MOVDQU; MOVNTDQ; LDDQU */
+	[P6E] = BY_PREFIX(E_, VLW, E_, E_),
+	[P6F] = BY_PREFIX(E_, VLX, VLX, E_),
+	[P7E] = BY_PREFIX(E_, VSW, VL8, E_),
+	[P7F] = BY_PREFIX(E_, VSX, VSX, E_),
+	[PD6] = BY_PREFIX(E_, VS8, E_, E_),
+	[PE7] = BY_PREFIX(E_, VSM, E_, E_),
+	[PFD] = BY_PREFIX(E_, E_, E_, VLM),
 	/* VMREAD, or SSE4a's EXTRQ and INSERTQ with two immediates */
 	[P78] = BY_PREFIX(E_, EII, XX, EII),
 	[PC3] = BY_PREFIX(NTI, XX, XX, XX),
@@ -113,14 +176,15 @@ static const struct barkeep_form forms[] = {
 	[PF9] = BY_PREFIX(DIR, XX, XX, XX),
 
 	/* Groups 1 and 1A, then 3, 4, 5, 8, 9, 11 and the segment registers */
-	[G1B] = BY_REG(LIB, LIB, LIB, LIB, LIB, LIB, LIB, EIB),
-	[G1Z] = BY_REG(LIZ, LIZ, LIZ, LIZ, LIZ, LIZ, LIZ, EIZ),
+	[G1B] = BY_REG(MIB, MIB, MIB, MIB, MIB, MIB, MIB, CIB),
+	[G1Z] = BY_REG(MIZ, MIZ, MIZ, MIZ, MIZ, MIZ, MIZ, CIZ),
+	[G1S] = BY_REG(MIS, MIS, MIS, MIS, MIS, MIS, MIS, CIS),
 	[G1A] = BY_REG(E_, XX, XX, XX, XX, XX, XX, XX),
-	[G3B] = BY_REG(EIB, EIB, EL, EL, E_, E_, E_, E_),
-	[G3Z] = BY_REG(EIZ, EIZ, EL, EL, E_, E_, E_, E_),
-	[G4] = BY_REG(EL, EL, XX, XX, XX, XX, XX, XX),
-	[G5] = BY_REG(EL, EL, E_, EM, E_, EM, E_, XX),
-	[G8] = BY_REG(XX, XX, XX, XX, EIB, LIB, LIB, LIB),
+	[G3B] = BY_REG(TIB, TIB, UEB, UEB, E_, E_, E_, E_),
+	[G3Z] = BY_REG(TIZ, TIZ, UEV, UEV, E_, E_, E_, E_),
+	[G4] = BY_REG(UEB, UEB, XX, XX, XX, XX, XX, XX),
+	[G5] = BY_REG(UEV, UEV, E_, EM, E_, EM, E_, XX),
+	[G8] = BY_REG(XX, XX, XX, XX, BTI, BSI, BSI, BSI),
 	[G9] = BY_REG(XX, EL, XX, EM, EM, EM, E_, E_),
 	[GCB] = BY_REG(SIB, XX, XX, XX, XX, XX, XX, RIB),
 	[GCZ] = BY_REG(SIZ, XX, XX, XX, XX, XX, XX, RIZ),
@@ -129,15 +193,15 @@ static const struct barkeep_form forms[] = {
 };
 
 static const u8 one_byte[256] = {
-/* 00 */ EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,  EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,
-/* 10 */ EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,  EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,
-/* 20 */ EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,  EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,
-/* 30 */ EL,  EL,  GB,  GV,  IB,  IZ,  XX,  XX,  E_,  E_,  E_,  E_,  IB,  IZ,  XX,  XX,
+/* 00 */ MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,  MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,
+/* 10 */ MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,  MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,
+/* 20 */ MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,  MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,
+/* 30 */ MEB, MEV, AGB, AGV, IB,  IZ,  XX,  XX,  CEB, CEV, AGB, AGV, IB,  IZ,  XX,  XX,
 /* 40 */ XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,
 /* 50 */ NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,
 /* 60 */ XX,  XX,  XX,  SXD, XX,  XX,  XX,  XX,  IZ,  GIZ, IB,  GIB, NO,  NO,  NO,  NO,
 /* 70 */ IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,
-/* 80 */ G1B, G1Z, XX,  G1B, E_,  E_,  GLB, GLV, SB,  SV,  LB,  LV,  GSS, EM,  GSL, G1A,
+/* 80 */ G1B, G1Z, XX,  G1S, TEB, TEV, XGB, XGV, SB,  SV,  LB,  LV,  GSS, EM,  GSL, G1A,
 /* 90 */ NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  XX,  NO,  NO,  NO,  NO,  NO,
 /* a0 */ OLB, OLV, OSB, OSV, MSB, MSV, NO,  NO,  IB,  IZ,  STB, STV, LDB, LDV, NO,  NO,
 /* b0 */ IB,  IB,  IB,  IB,  IB,  IB,  IB,  IB,  IV,  IV,  IV,  IV,  IV,  IV,  IV,  IV,
@@ -149,25 +213,27 @@ static const u8 one_byte[256] = {
 
 static const u8 map_0f[256] = {
 /* 00 */ E_,  E_,  E_,  E_,  XX,  NO,  NO,  NO,  NO,  NO,  XX,  NO,  XX,  E_,  NO,  EIB,
-/* 10 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* 20 */ EX,  EX,  EX,  EX,  XX,  XX,  XX,  XX,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
+/* 10 */ P10, P11, E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
+/* 20 */ EX,  EX,  EX,  EX,  XX,  XX,  XX,  XX,  P28, P29, E_,  P2B, E_,  E_,  E_,  E_,
 /* 30 */ NO,  NO,  NO,  NO,  NO,  NO,  XX,  NO,  XX,  XX,  XX,  XX,  XX,  XX,  XX,  XX,
 /* 40 */ GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,  GV,
 /* 50 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* 60 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* 70 */ EIB, EIB, EIB, EIB, E_,  E_,  E_,  NO,  P78, E_,  EV,  EV,  E_,  E_,  E_,  E_,
+/* 60 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  P6E, P6F,
+/* 70 */ EIB, EIB, EIB, EIB, E_,  E_,  E_,  NO,  P78, E_,  EV,  EV,  E_,  E_,  P7E, P7F,
 /* 80 */ ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,  ID,
 /* 90 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* a0 */ NO,  NO,  NO,  E_,  EIB, E_,  E_,  E_,  NO,  NO,  NO,  EL,  EIB, E_,  E_,  GV,
-/* b0 */ EL,  EL,  EM,  EL,  EM,  EM,  ZXB, ZXW, GV,  E_,  G8,  EL,  GV,  GV,  SXB, SXW,
-/* c0 */ GLB, GLV, EIB, PC3, EIB, EIB, EIB, G9,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,
-/* d0 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* e0 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
-/* f0 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
+/* a0 */ NO,  NO,  NO,  BTV, EIB, E_,  E_,  E_,  NO,  NO,  NO,  BSV, EIB, E_,  E_,  GV,
+/* b0 */ XCB, XCV, EM,  BSV, EM,  EM,  ZXB, ZXW, GV,  E_,  G8,  BSV, GV,  GV,  SXB, SXW,
+/* c0 */ XAB, XAV, EIB, PC3, EIB, EIB, EIB, G9,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,
+/* d0 */ E_,  E_,  E_,  E_,  E_,  E_,  PD6, E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
+/* e0 */ E_,  E_,  E_,  E_,  E_,  E_,  E_,  PE7, E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
+/* f0 */ PFD, E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,  E_,
 };
 
 static const u8 map_0f38[256] = {
-	[0x00 ... 0xef] = E_,
+	[0x00 ... 0x29] = E_,
+	[0x2a] = P2A,
+	[0x2b ... 0xef] = E_,
 	[0xf0] = PF0,
 	[0xf1] = PF1,
 	[0xf2 ... 0xf8] = E_,

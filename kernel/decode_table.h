@@ -39,20 +39,27 @@ enum barkeep_form_flags {
 	FORM_EXTEND = 1 << 10,			/* operand may be narrower than register */
 	FORM_SIGN = 1 << 11,
 	FORM_SWAP = 1 << 12,
+	FORM_TO_REGISTER = 1 << 13,		/* the memory operand is the source */
+	FORM_BIT_STRING = 1 << 14,
+	FORM_ALU_OPCODE = 1 << 15,		/* bits 5:3 of the opcode are added to alu */
+	FORM_ALU_REG = 1 << 16,			/* ModRM.reg is */
+	FORM_VECTOR = 1 << 17,			/* ModRM.reg is an XMM register */
 };
 
 /**
  * struct barkeep_form - what an opcode means
  * @flags: enum barkeep_form_flags
  * @operation: enum barkeep_operation
+ * @alu: enum barkeep_alu, or the first of eight
  * @width: bytes of the memory operand, 0 for the operand size
  * @immediate: bytes of it with 16, 32 and 64-bit operand size
  * @by_prefix: forms by enum barkeep_mandatory_prefix, instead of all that
  * @by_reg: forms by ModRM.reg, instead of all but FORM_MODRM
  */
 struct barkeep_form {
-	u16 flags;
+	u32 flags;
 	u8 operation;
+	u8 alu;
 	u8 width;
 	u8 immediate[3];
 	const u8 *by_prefix;

@@ -16,7 +16,15 @@ typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long s64;
 
+#define X86_EFLAGS_CF	0x001
+#define X86_EFLAGS_PF	0x004
+#define X86_EFLAGS_AF	0x010
+#define X86_EFLAGS_ZF	0x040
+#define X86_EFLAGS_SF	0x080
 #define X86_EFLAGS_DF	0x400
+#define X86_EFLAGS_OF	0x800
+
+#define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
 struct pt_regs {
 	unsigned long r15;

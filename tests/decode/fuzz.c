@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "../../kernel/decode_alu.h"
 #include "harness.h"
 
 static u8 *end;
@@ -35,6 +36,8 @@ static bool same(const struct barkeep_instruction *a, const struct barkeep_instr
 	       a->register_width == b->register_width && a->reg == b->reg &&
 	       a->high_byte == b->high_byte && a->from_immediate == b->from_immediate &&
 	       a->sign_extend == b->sign_extend && a->byte_swap == b->byte_swap &&
+	       a->alu == b->alu && a->to_register == b->to_register &&
+	       a->bit_string == b->bit_string &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->address_mask == b->address_mask && a->displacement == b->displacement &&
 	       a->immediate == b->immediate;
@@ -42,11 +45,15 @@ static bool same(const struct barkeep_instruction *a, const struct barkeep_instr
 
 static bool plausible(const struct barkeep_instruction *insn)
 {
-	bool width = insn->width == 1 || insn->width == 2 || insn->width == 4 || insn->width == 8;
+	bool vector = insn->operation == BARKEEP_OP_VECTOR_LOAD ||
+		      insn->operation == BARKEEP_OP_VECTOR_STORE;
+	bool width = insn->width == 1 || insn->width == 2 || insn->width == 4 ||
+		     insn->width == 8 || (insn->width == 16 && vector);
 
 	return insn->length && insn->length <= BARKEEP_INSTRUCTION_MAX &&
-	       insn->operation <= BARKEEP_OP_STOS && (width || !insn->operation) &&
-	       insn->width <= insn->register_width && insn->reg < 16 && insn->scale < 4;
+	       insn->operation <= BARKEEP_OP_VECTOR_STORE && (width || !insn->operation) &&
+	       (vector ? !insn->register_width : insn->width <= insn->register_width) &&
+	       insn->alu < BARKEEP_ALU_COUNT && insn->reg < 16 && insn->scale < 4;
 }
 
 /* Returns whether the bytes were an instruction. */

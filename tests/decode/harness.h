@@ -18,6 +18,7 @@ struct native {
 	struct pt_regs regs;	/* in and out */
 	u64 fs_base;
 	u64 gs_base;
+	u64 vectors[16][2];	/* in and out: XMM registers */
 	/* Out: the exception that ended it. */
 	u64 trap;
 	u64 error;

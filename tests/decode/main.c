@@ -42,7 +42,9 @@ static void decode(void)
 	static const char *const operations[] = {
 		[BARKEEP_OP_NONE] = "none", [BARKEEP_OP_LOAD] = "load",
 		[BARKEEP_OP_STORE] = "store", [BARKEEP_OP_MOVS] = "movs",
-		[BARKEEP_OP_STOS] = "stos",
+		[BARKEEP_OP_STOS] = "stos", [BARKEEP_OP_COMPUTE] = "compute",
+		[BARKEEP_OP_MODIFY] = "modify", [BARKEEP_OP_VECTOR_LOAD] = "vector load",
+		[BARKEEP_OP_VECTOR_STORE] = "vector store",
 	};
 	char line[256];
 

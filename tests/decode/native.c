@@ -9,12 +9,13 @@
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include "harness.h"
 
 extern const char native_exit[];
-void native_enter(struct pt_regs *regs);
+void native_enter(struct pt_regs *regs, const u64 (*vectors)[2]);
 
 /* pt_regs ends with what IRET pops. */
 __asm__(".globl native_enter\n"
@@ -25,6 +26,22 @@ __asm__(".globl native_enter\n"
 	"	push %r13\n"
 	"	push %r14\n"
 	"	push %r15\n"
+	"	movdqu 0(%rsi), %xmm0\n"
+	"	movdqu 16(%rsi), %xmm1\n"
+	"	movdqu 32(%rsi), %xmm2\n"
+	"	movdqu 48(%rsi), %xmm3\n"
+	"	movdqu 64(%rsi), %xmm4\n"
+	"	movdqu 80(%rsi), %xmm5\n"
+	"	movdqu 96(%rsi), %xmm6\n"
+	"	movdqu 112(%rsi), %xmm7\n"
+	"	movdqu 128(%rsi), %xmm8\n"
+	"	movdqu 144(%rsi), %xmm9\n"
+	"	movdqu 160(%rsi), %xmm10\n"
+	"	movdqu 176(%rsi), %xmm11\n"
+	"	movdqu 192(%rsi), %xmm12\n"
+	"	movdqu 208(%rsi), %xmm13\n"
+	"	movdqu 224(%rsi), %xmm14\n"
+	"	movdqu 240(%rsi), %xmm15\n"
 	"	mov %rsp, native_stack(%rip)\n"
 	"	mov %rdi, %rsp\n"
 	"	pop %r15\n"
@@ -89,6 +106,8 @@ static void caught(int number, siginfo_t *info, void *data)
 		.dx = gregs[REG_RDX], .si = gregs[REG_RSI], .di = gregs[REG_RDI],
 		.ip = gregs[REG_RIP], .sp = gregs[REG_RSP], .flags = gregs[REG_EFL],
 	};
+	memcpy(native->vectors, ((ucontext_t *)data)->uc_mcontext.fpregs->_xmm,
+	       sizeof(native->vectors));
 	native->trap = gregs[REG_TRAPNO];
 	native->error = gregs[REG_ERR];
 	native->address = gregs[REG_CR2];
@@ -137,7 +156,7 @@ void native_run(struct native *native)
 	running = native;
 	arch_prctl(ARCH_SET_FS, native->fs_base);
 	arch_prctl(ARCH_SET_GS, native->gs_base);
-	native_enter(&regs);
+	native_enter(&regs, (const u64 (*)[2])native->vectors);
 	arch_prctl(ARCH_SET_GS, gs_base);
 	arch_prctl(ARCH_SET_FS, fs_base);
 	running = NULL;
