@@ -89,6 +89,36 @@ void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int
 	barkeep_ring_post(bar->dev, &event, patience);
 }
 
+static void trap_read_wide(struct barkeep_bar_memory *bar, u64 offset, struct barkeep_wide *value,
+			   struct barkeep_patience *patience)
+{
+	struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_READ,
+		.bar = bar->number,
+		.width = sizeof(*value),
+		.offset = offset,
+	};
+
+	value->low = barkeep_completion_read(bar->dev, &event, patience);
+	value->high = event.value_high;
+}
+
+static void trap_write_wide(struct barkeep_bar_memory *bar, u64 offset,
+			    const struct barkeep_wide *value, struct barkeep_patience *patience)
+{
+	const struct barkeep_event event = {
+		.kind = BARKEEP_EVENT_WRITE,
+		.bar = bar->number,
+		.width = sizeof(*value),
+		.offset = offset,
+		.value = value->low,
+		.value_high = value->high,
+		.slot = BARKEEP_NO_SLOT,
+	};
+
+	barkeep_ring_post(bar->dev, &event, patience);
+}
+
 static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 		       struct barkeep_patience *patience)
 {
@@ -132,14 +162,29 @@ static void shadow_write(struct barkeep_bar_memory *bar, u64 offset, unsigned in
 	barkeep_trap_write(bar, offset, width, value, patience);
 }
 
+static void shadow_write_wide(struct barkeep_bar_memory *bar, u64 offset,
+			      const struct barkeep_wide *value, struct barkeep_patience *patience)
+{
+	memory_write(bar, offset, 8, value->low, patience);
+	memory_write(bar, offset + 8, 8, value->high, patience);
+	trap_write_wide(bar, offset, value, patience);
+}
+
+/* Without the wide ones, each of their halves is an access. */
 static const struct {
 	u64 (*read)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 		    struct barkeep_patience *patience);
 	void (*write)(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u64 value,
 		      struct barkeep_patience *patience);
+	void (*read_wide)(struct barkeep_bar_memory *bar, u64 offset, struct barkeep_wide *value,
+			  struct barkeep_patience *patience);
+	void (*write_wide)(struct barkeep_bar_memory *bar, u64 offset,
+			   const struct barkeep_wide *value, struct barkeep_patience *patience);
 } access_policies[] = {
-	[BARKEEP_POLICY_TRAP] = { barkeep_trap_read, barkeep_trap_write },
-	[BARKEEP_POLICY_SHADOW] = { memory_read, shadow_write },
+	[BARKEEP_POLICY_TRAP] = {
+		barkeep_trap_read, barkeep_trap_write, trap_read_wide, trap_write_wide
+	},
+	[BARKEEP_POLICY_SHADOW] = { memory_read, shadow_write, .write_wide = shadow_write_wide },
 	/* Such a page does not trap; a part of an access that straddles may come here. */
 	[BARKEEP_POLICY_MEMORY] = { memory_read, memory_write },
 	[BARKEEP_POLICY_REGISTERS] = { barkeep_register_read, barkeep_register_write },
@@ -174,4 +219,31 @@ void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned i
 		access_policies[bar->policy[offset >> PAGE_SHIFT]].write(bar, offset, width,
 									  value & width_mask(width),
 									  patience);
+}
+
+void barkeep_access_read_wide(struct barkeep_bar_memory *bar, u64 offset,
+			      struct barkeep_wide *value, struct barkeep_patience *patience)
+{
+	unsigned int policy = bar->policy[offset >> PAGE_SHIFT];
+
+	if (access_policies[policy].read_wide && access_reaches(bar)) {
+		access_policies[policy].read_wide(bar, offset, value, patience);
+	} else {
+		value->low = barkeep_access_read(bar, offset, 8, patience);
+		value->high = barkeep_access_read(bar, offset + 8, 8, patience);
+	}
+}
+
+void barkeep_access_write_wide(struct barkeep_bar_memory *bar, u64 offset,
+			       const struct barkeep_wide *value,
+			       struct barkeep_patience *patience)
+{
+	unsigned int policy = bar->policy[offset >> PAGE_SHIFT];
+
+	if (access_policies[policy].write_wide && access_reaches(bar)) {
+		access_policies[policy].write_wide(bar, offset, value, patience);
+	} else {
+		barkeep_access_write(bar, offset, 8, value->low, patience);
+		barkeep_access_write(bar, offset + 8, 8, value->high, patience);
+	}
 }

@@ -529,9 +529,16 @@ u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned i
 void barkeep_register_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			    u64 value, struct barkeep_patience *patience);
 
+/* What 16 bytes hold. */
+struct barkeep_wide {
+	u64 low;
+	u64 high;
+};
+
 /*
  * access.c: one load or store, by the policy of its page, which it does not cross. The
  * first four are for register.c: naturally aligned memory, and what nobody declared.
+ * Accesses are of 1, 2, 4 or 8 bytes, wide ones of 16.
  */
 u64 barkeep_backing_load(const void *from, unsigned int width);
 void barkeep_backing_store(void *to, unsigned int width, u64 value);
@@ -543,6 +550,11 @@ u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int
 			struct barkeep_patience *patience);
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			  u64 value, struct barkeep_patience *patience);
+void barkeep_access_read_wide(struct barkeep_bar_memory *bar, u64 offset,
+			      struct barkeep_wide *value, struct barkeep_patience *patience);
+void barkeep_access_write_wide(struct barkeep_bar_memory *bar, u64 offset,
+			       const struct barkeep_wide *value,
+			       struct barkeep_patience *patience);
 
 /* watch.c: watched ranges of memory */
 int barkeep_watches_init(void);
@@ -666,6 +678,10 @@ bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_i
 
 /* fetch.c: the instruction at an address; interrupts off */
 bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn);
+
+/* xmm.c: XMM registers that the current task has in user space; not in atomic context */
+void barkeep_xmm_read(unsigned int number, struct barkeep_wide *value);
+void barkeep_xmm_write(unsigned int number, const struct barkeep_wide *value);
 
 /* fault.c: the page fault that an access is */
 int barkeep_fault_init(void);

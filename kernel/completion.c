@@ -80,16 +80,19 @@ static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_even
 	barkeep_ring_try(dev, &fault);
 }
 
-/* What it was completed with, or all-ones. Fills in @event's slot and ticket. */
+/*
+ * What it was completed with, or all-ones; the upper half of 16 bytes is in @event then.
+ * Fills in @event's slot and ticket.
+ */
 static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 			struct barkeep_patience *patience)
 {
 	struct barkeep_completion *completion;
-	u64 value = ~0ULL;
+	u64 value = ~0ULL, high = ~0ULL;
 	u32 slot;
 
 	if (!slot_acquire(dev, &slot, patience))
-		return ~0ULL;
+		goto none;
 	completion = &dev->slots.completions[slot];
 
 	/* 0 stands for nobody. */
@@ -102,13 +105,17 @@ static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 	if (!barkeep_ring_post(dev, event, patience))
 		goto out;
 	if (barkeep_wait(dev, slot_completed, slot, patience)) {
-		if (READ_ONCE(completion->status) == BARKEEP_COMPLETION_SUCCESSFUL)
+		if (READ_ONCE(completion->status) == BARKEEP_COMPLETION_SUCCESSFUL) {
 			value = READ_ONCE(completion->value);
+			high = READ_ONCE(completion->value_high);
+		}
 	} else if (!READ_ONCE(dev->dead)) {
 		slot_timed_out(dev, event);
 	}
 out:
 	slot_release(dev, slot);
+none:
+	event->value_high = high;
 	return value;
 }
 

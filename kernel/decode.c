@@ -293,7 +293,10 @@ int barkeep_decode(const u8 *bytes, unsigned int count, struct barkeep_instructi
 	u8 reg = 0;
 	bool memory;
 
-	*insn = (struct barkeep_instruction){ .base = BARKEEP_REGISTER_NONE, .index = BARKEEP_REGISTER_NONE };
+	*insn = (struct barkeep_instruction){
+		.base = BARKEEP_REGISTER_NONE,
+		.index = BARKEEP_REGISTER_NONE,
+	};
 
 	if (!take_opcode(&stream, &encoding) || stream.overrun)
 		return -EINVAL;

@@ -9,6 +9,7 @@
 
 #include "barkeep.h"
 #include "decode.h"
+#include "decode_alu.h"
 
 /*
  * Iterations of a repeated string instruction per fault. The instruction then
@@ -142,6 +143,103 @@ static bool emulate_store(struct barkeep_emulation *emulation,
 	return true;
 }
 
+/* Flags, and a register perhaps, from what is read. */
+static bool emulate_compute(struct barkeep_emulation *emulation,
+			    const struct barkeep_instruction *insn)
+{
+	struct pt_regs *regs = emulation->regs;
+	struct barkeep_alu_operands operands;
+	u64 value;
+
+	if (!operand_read(emulation, operand_address(emulation, insn), insn->width, &value))
+		return false;
+	barkeep_insn_compute(insn, regs, value, &operands);
+	barkeep_insn_commit(insn, regs, &operands);
+	regs->ip += insn->length;
+	return true;
+}
+
+/*
+ * A read that waits and a write that is posted, for a locked one too: on the bus
+ * nothing else makes them one.
+ */
+static bool emulate_modify(struct barkeep_emulation *emulation,
+			   const struct barkeep_instruction *insn)
+{
+	unsigned long address = operand_address(emulation, insn);
+	struct pt_regs *regs = emulation->regs;
+	struct barkeep_alu_operands operands;
+	u64 value;
+
+	if (!operand_read(emulation, address, insn->width, &value))
+		return false;
+	barkeep_insn_compute(insn, regs, value, &operands);
+	if (!operand_write(emulation, address, insn->width, operands.destination))
+		return false;
+	barkeep_insn_commit(insn, regs, &operands);
+	regs->ip += insn->length;
+	return true;
+}
+
+static bool wide_read(struct barkeep_emulation *emulation, unsigned long address,
+		      struct barkeep_wide *value)
+{
+	struct barkeep_target target;
+
+	if (!is_within_page(address, sizeof(*value)) ||
+	    !target_find(emulation, address, &target))
+		return operand_read(emulation, address, 8, &value->low) &&
+		       operand_read(emulation, address + 8, 8, &value->high);
+	barkeep_access_read_wide(target.bar, target.offset, value, emulation->patience);
+	target_release(&target);
+	return true;
+}
+
+static bool wide_write(struct barkeep_emulation *emulation, unsigned long address,
+		       const struct barkeep_wide *value)
+{
+	struct barkeep_target target;
+
+	if (!is_within_page(address, sizeof(*value)) ||
+	    !target_find(emulation, address, &target))
+		return operand_write(emulation, address, 8, value->low) &&
+		       operand_write(emulation, address + 8, 8, value->high);
+	barkeep_access_write_wide(target.bar, target.offset, value, emulation->patience);
+	target_release(&target);
+	return true;
+}
+
+/* Those of user space; barkeep_fetch() lets none of the kernel's through. */
+static bool emulate_vector_load(struct barkeep_emulation *emulation,
+				const struct barkeep_instruction *insn)
+{
+	unsigned long address = operand_address(emulation, insn);
+	struct barkeep_wide value = {};
+
+	if (!(insn->width == sizeof(value) ?
+	      wide_read(emulation, address, &value) :
+	      operand_read(emulation, address, insn->width, &value.low)))
+		return false;
+	barkeep_xmm_write(insn->reg, &value);
+	emulation->regs->ip += insn->length;
+	return true;
+}
+
+static bool emulate_vector_store(struct barkeep_emulation *emulation,
+				 const struct barkeep_instruction *insn)
+{
+	unsigned long address = operand_address(emulation, insn);
+	struct barkeep_wide value;
+
+	barkeep_xmm_read(insn->reg, &value);
+	if (!(insn->width == sizeof(value) ?
+	      wide_write(emulation, address, &value) :
+	      operand_write(emulation, address, insn->width, value.low)))
+		return false;
+	emulation->regs->ip += insn->length;
+	return true;
+}
+
 static unsigned long string_count(const struct barkeep_instruction *insn,
 				  const struct pt_regs *regs)
 {
@@ -260,6 +358,10 @@ static bool (*const emulate_operations[])(struct barkeep_emulation *emulation,
 	[BARKEEP_OP_STORE] = emulate_store,
 	[BARKEEP_OP_MOVS] = emulate_movs,
 	[BARKEEP_OP_STOS] = emulate_stos,
+	[BARKEEP_OP_COMPUTE] = emulate_compute,
+	[BARKEEP_OP_MODIFY] = emulate_modify,
+	[BARKEEP_OP_VECTOR_LOAD] = emulate_vector_load,
+	[BARKEEP_OP_VECTOR_STORE] = emulate_vector_store,
 };
 
 /*

@@ -48,13 +48,23 @@ fault:
 	return 0;
 }
 
+/*
+ * Per-CPU data and the like are no place for a BAR; pt_regs has no base. It has no XMM
+ * registers either, and what the kernel's own code has in them nobody else can tell.
+ */
+static bool fetch_refuses(const struct barkeep_instruction *insn)
+{
+	return insn->segment != BARKEEP_SEGMENT_FLAT ||
+	       insn->operation == BARKEEP_OP_VECTOR_LOAD ||
+	       insn->operation == BARKEEP_OP_VECTOR_STORE;
+}
+
 static bool fetch_decode(const union fetch_bytes *bytes, unsigned int count,
 			 struct barkeep_instruction *insn)
 {
 	if (barkeep_decode(bytes->byte, count, insn))
 		return false;
-	/* Per-CPU data and the like are no place for a BAR; pt_regs has no base. */
-	if (insn->segment != BARKEEP_SEGMENT_FLAT) {
+	if (fetch_refuses(insn)) {
 		if (insn->operation != BARKEEP_OP_LOAD)
 			insn->register_width = 0;
 		insn->operation = BARKEEP_OP_NONE;
