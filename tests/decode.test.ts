@@ -2,7 +2,8 @@
 /**
  * The kernel's instruction decoder, built in user space and compared with the
  * CPU. The programs in `decode/` do the comparing; their random numbers begin
- * with a seed that each failure names, and `BARKEEP_SEED` sets.
+ * with a seed that each failure names, and `BARKEEP_SEED` sets;
+ * `BARKEEP_DECODE_MORE` multiplies how many cases there are.
  */
 
 import { after, test } from "node:test";
@@ -18,6 +19,8 @@ import { zig } from "../kernel/vm/zig.ts";
 
 const SECONDS = 1000;
 const seed = process.env.BARKEEP_SEED ?? String(Date.now());
+/** How many times as many random cases as usual. */
+const more = Number(process.env.BARKEEP_DECODE_MORE ?? 1);
 const directory = mkdtempSync(join(tmpdir(), "barkeep-decode-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const program = await build();
@@ -100,10 +103,10 @@ function decodesTo(table: Readonly<Record<string, string>>): void {
 test(
   "every emulated instruction leaves registers, flags and memory as the CPU does",
   {
-    timeout: 120 * SECONDS,
+    timeout: 300 * SECONDS * more,
   },
   () => {
-    const { forms = 0, emulated = 0, least = 0 } = counts("forms", 1);
+    const { forms = 0, emulated = 0, least = 0 } = counts("forms", more);
     assert.equal(forms, 102);
     // Three quarters of a form's ModRM bytes are of memory. In percent.
     assert.ok(least > 5 && emulated > 800_000, `${emulated} emulated`);
@@ -111,19 +114,19 @@ test(
 );
 
 test("the decoder reads no byte past those it is given, and needs no other", {
-  timeout: 120 * SECONDS,
+  timeout: 300 * SECONDS * more,
 }, () => {
-  const { cases = 0, valid = 0 } = counts("fuzz", 1_000_000);
-  assert.equal(cases, 1_000_000);
+  const { cases = 0, valid = 0 } = counts("fuzz", 1_000_000 * more);
+  assert.equal(cases, 1_000_000 * more);
   assert.ok(valid > cases / 4 && valid < cases, `${valid} valid`);
 });
 
 test("an instruction is as long as the CPU finds it", {
-  timeout: 120 * SECONDS,
+  timeout: 300 * SECONDS * more,
 }, () => {
-  const { compared = 0, invalid = 0 } = counts("lengths", 100_000);
+  const { compared = 0, invalid = 0 } = counts("lengths", 1_000_000 * more);
   // How many opcodes are defined differs from CPU to CPU.
-  assert.ok(compared > 20_000 && invalid > 5_000, `${compared} compared`);
+  assert.ok(compared > 200_000 && invalid > 50_000, `${compared} compared`);
 });
 
 test("what 64-bit mode has no instruction for is invalid", () => {
@@ -165,28 +168,58 @@ test("LOCK is valid only where the CPU can lock the operand", () => {
     "f0 3b 07": "invalid",
     "f0 01 c7": "invalid",
     "f0 83 3f 00": "invalid",
-    "f0 01 07": "3 none 0 0",
-    "f0 83 07 00": "4 none 0 0",
-    "f0 0f b1 0f": "4 none 0 0",
+    "f0 01 07": "3 modify 4 4",
+    "f0 83 07 00": "4 modify 4 4",
+    "f0 0f b1 0f": "4 modify 4 4",
     "f0 48 0f c7 0f": "5 none 0 0",
   });
 });
 
-test("an instruction that is skipped names the register it would have loaded", () => {
+test("arithmetic says whether it writes the operand or only computes from it", () => {
   // length, operation, bytes of memory, bytes of the register
   decodesTo({
-    "03 07": "2 none 4 4", // add (%rdi),%eax
-    "48 0b 07": "3 none 8 8",
-    "66 23 07": "3 none 2 2",
-    "0a 27": "2 none 1 1",
-    "48 0f af 07": "4 none 8 8",
-    "6b 07 05": "3 none 4 4",
-    "ad": "1 none 4 4",
+    "03 07": "2 compute 4 4", // add (%rdi),%eax
+    "48 0b 07": "3 compute 8 8",
+    "0a 27": "2 compute 1 1",
+    "39 07": "2 compute 4 4", // cmp %eax,(%rdi)
+    "3b 07": "2 compute 4 4",
+    "83 3f 00": "3 compute 4 4",
+    "85 07": "2 compute 4 4", // test
+    "f6 07 01": "3 compute 1 1",
+    "0f a3 07": "3 compute 4 4", // bt
+    "01 07": "2 modify 4 4",
+    "87 07": "2 modify 4 4", // xchg
+    "66 0f b1 0f": "4 modify 2 2", // cmpxchg
+    "0f ab 07": "3 modify 4 4", // bts
     "03 c7": "2 none 0 0", // between registers
-    "39 07": "2 none 0 0", // cmp
-    "0f 10 07": "3 none 0 0", // movups
-    "c5 f8 10 07": "4 none 0 0",
+    "f0 0f c7 0f": "4 none 0 0", // cmpxchg8b
+  });
+});
+
+test("SSE moves are told from those of MMX and AVX", () => {
+  decodesTo({
+    "0f 10 07": "3 vector load 16 0", // movups
+    "66 0f 6f 07": "4 vector load 16 0", // movdqa
+    "f3 0f 6f 07": "4 vector load 16 0", // movdqu
+    "f2 0f f0 07": "4 vector load 16 0", // lddqu
+    "66 0f e7 07": "4 vector store 16 0", // movntdq
+    "f2 0f 10 07": "4 vector load 8 0", // movsd
+    "f3 0f 11 07": "4 vector store 4 0", // movss
+    "66 0f 6e 07": "4 vector load 4 0", // movd
+    "66 48 0f 7e 07": "5 vector store 8 0", // movq
+    "0f 6f 07": "3 none 0 0", // MMX
+    "0f e7 07": "3 none 0 0",
+    "c5 f8 10 07": "4 none 0 0", // AVX
     "62 f1 7c 48 10 07": "6 none 0 0",
+  });
+});
+
+test("an instruction that is skipped names the register it would have loaded", () => {
+  decodesTo({
+    "48 0f af 07": "4 none 8 8", // imul
+    "66 0f 44 07": "4 none 2 2", // cmove
+    "6b 07 05": "3 none 4 4",
+    "ad": "1 none 4 4", // lods
   });
 });
 

@@ -10,6 +10,7 @@ import "./accesses.ts";
 import "./mappings.ts";
 import "./watch.ts";
 import "./watch_uapi.ts";
+import "./accessors.ts";
 import "./consumers.ts";
 import "./failures.ts";
 import "./registers.ts";
