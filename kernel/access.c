@@ -30,7 +30,7 @@ static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
 	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }
 
-u64 barkeep_backing_load(const void *from, unsigned int width)
+static u64 shadow_load(const void *from, unsigned int width)
 {
 	switch (width) {
 	case 1:
@@ -44,7 +44,7 @@ u64 barkeep_backing_load(const void *from, unsigned int width)
 	}
 }
 
-void barkeep_backing_store(void *to, unsigned int width, u64 value)
+static void shadow_store(void *to, unsigned int width, u64 value)
 {
 	switch (width) {
 	case 1:
@@ -125,7 +125,7 @@ static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int 
 	const void *from = access_backing(bar, offset);
 
 	/* What nobody has written to holds zeros. */
-	return from ? barkeep_backing_load(from, width) : 0;
+	return from ? shadow_load(from, width) : 0;
 }
 
 static void memory_lose(struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
@@ -148,7 +148,7 @@ static void memory_write(struct barkeep_bar_memory *bar, u64 offset, unsigned in
 	void *to = access_back(bar, offset, patience);
 
 	if (likely(to))
-		barkeep_backing_store(to, width, value);
+		shadow_store(to, width, value);
 	else
 		memory_lose(bar, offset, width);
 	if (unlikely(bar->whole))

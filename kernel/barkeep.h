@@ -80,9 +80,9 @@ struct barkeep_config_space {
  *	to be had by barkeep_bar_page()
  * @policy: enum barkeep_policy of each page, or BARKEEP_POLICY_REGISTERS
  * @pulled: `memory` pages read as all-ones, those that are backed from now on as well
- * @registers: register_table.c: by page, which register is where in it, or NULL;
- *	NULL if the BAR has none
- * @register_shift: the unit of those tables, as a power of two
+ * @registers: by page, where its registers are; NULL if the BAR has none
+ * @declared: barkeep_registers.declared
+ * @register_shift: the unit of barkeep_register_page.numbers, as a power of two
  * @whole: the one mapping that all of the driver's are part of, if it has watches
  *
  * All but @pages and @pulled fixed before the device is visible, until its last
@@ -96,7 +96,8 @@ struct barkeep_bar_memory {
 	struct page **pages;
 	u8 *policy;
 	bool pulled;
-	u16 **registers;
+	struct barkeep_register_page *registers;
+	const struct barkeep_register *declared;
 	u8 register_shift;
 	struct barkeep_mapping *whole;
 };
@@ -104,9 +105,23 @@ struct barkeep_bar_memory {
 /* What is `trap` for the model, in a page with declared registers. */
 #define BARKEEP_POLICY_REGISTERS	(BARKEEP_POLICY_MEMORY + 1)
 
+/* Added to a register's flags: a read is nothing but that, a write is no event. */
+#define BARKEEP_REGISTER_PLAIN_READ	BIT(30)
+#define BARKEEP_REGISTER_PLAIN_WRITE	BIT(31)
+
+/**
+ * struct barkeep_register_page - register_table.c
+ * @memory: the backing
+ * @numbers: by unit of the page, index of a register plus one, or 0; NULL if it has none
+ */
+struct barkeep_register_page {
+	u64 *memory;
+	u16 *numbers;
+};
+
 /**
  * struct barkeep_registers - register_table.c
- * @declared: what plug was given
+ * @declared: what plug was given, BARKEEP_REGISTER_PLAIN_* added
  * @count: of them
  *
  * Fixed before the device is visible, until its last reference is gone.
@@ -537,11 +552,9 @@ struct barkeep_wide {
 
 /*
  * access.c: one load or store, by the policy of its page, which it does not cross. The
- * first four are for register.c: naturally aligned memory, and what nobody declared.
- * Accesses are of 1, 2, 4 or 8 bytes, wide ones of 16.
+ * first two are for register.c: what nobody declared. Accesses are of 1, 2, 4 or 8
+ * bytes, wide ones of 16.
  */
-u64 barkeep_backing_load(const void *from, unsigned int width);
-void barkeep_backing_store(void *to, unsigned int width, u64 value);
 u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 		      struct barkeep_patience *patience);
 void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,

@@ -4,10 +4,10 @@
  * but NMI, and it takes no lock.
  *
  * A register's value is in the BAR's backing memory, where the model and other CPUs
- * change it at the same time. So every change is one compare-and-swap of the whole
- * register. Somebody who changes it all the time could have that fail for ever; after
- * some tries the change is made with one AND and one OR, which cannot fail and lose
- * no bit either, but let others see the value in between.
+ * change it at the same time. So every change is one compare-and-swap of the 8 aligned
+ * bytes that the register is in. Somebody who changes them all the time could have
+ * that fail for ever; after some tries the change is made with one AND and one OR,
+ * which cannot fail and lose no bit either, but let others see the value in between.
  */
 #include <linux/align.h>
 #include <linux/atomic.h>
@@ -17,26 +17,11 @@
 
 #define REGISTER_TRIES	64
 
-/* One load or store of a driver. */
+/* A load or store of a driver. */
 struct register_access {
 	struct barkeep_bar_memory *bar;
 	u64 offset;
 	unsigned int width;
-	struct barkeep_patience *patience;
-};
-
-/**
- * struct register_part - the bytes of an access that are in one register, or in none
- * @reg: its declaration, or NULL
- * @start: offset of the register, or its array's element, in the BAR
- * @shift: bits of the register below the part
- * @length: bytes
- */
-struct register_part {
-	const struct barkeep_register *reg;
-	u64 start;
-	unsigned int shift;
-	unsigned int length;
 };
 
 static u64 bytes_mask(unsigned int bytes)
@@ -44,69 +29,43 @@ static u64 bytes_mask(unsigned int bytes)
 	return GENMASK_ULL(bytes * 8 - 1, 0);
 }
 
-/* Backed since plug. */
-static void *register_memory(const struct barkeep_bar_memory *bar, u64 offset)
+/* The 8 bytes around what is at @offset; they contain all of its register. */
+static u64 *register_memory(const struct barkeep_bar_memory *bar, u64 offset)
 {
-	return page_address(bar->pages[offset >> PAGE_SHIFT]) + offset_in_page(offset);
+	return &bar->registers[offset >> PAGE_SHIFT].memory[offset_in_page(offset) / sizeof(u64)];
 }
 
-#define register_exchange(_type, _at, _old, _new)				\
-	({									\
-		_type register_old = *(_old);					\
-		bool register_ok = try_cmpxchg((_type *)(_at), &register_old,	\
-					       (_type)(_new));			\
-		*(_old) = register_old;						\
-		register_ok;							\
-	})
-
-static bool register_try(void *at, unsigned int width, u64 *old, u64 new)
+/* Its first bit in them. */
+static unsigned int register_bit(u64 offset)
 {
-	switch (width) {
-	case 1:
-		return register_exchange(u8, at, old, new);
-	case 2:
-		return register_exchange(u16, at, old, new);
-	case 4:
-		return register_exchange(u32, at, old, new);
-	default:
-		return register_exchange(u64, at, old, new);
-	}
+	return 8 * (offset % sizeof(u64));
 }
 
-/* By way of the 8 bytes around it: the other ones stay as they are. */
-static void register_force(void *at, u64 clear, u64 set)
+/* What was there before it lost its bits of @clear and got those of @set. */
+static u64 memory_change(u64 *memory, u64 clear, u64 set)
 {
-	atomic64_t *around = PTR_ALIGN_DOWN(at, sizeof(u64));
-	unsigned int shift = 8 * (at - (void *)around);
-
-	atomic64_and(~(clear << shift), around);
-	atomic64_or(set << shift, around);
-}
-
-/* What was there before it had only its bits of @keep left, and those of @set added. */
-static u64 register_change(void *at, unsigned int width, u64 keep, u64 set)
-{
-	u64 old = barkeep_backing_load(at, width);
+	u64 old = READ_ONCE(*memory);
 	unsigned int n;
 
 	for (n = 0; n < REGISTER_TRIES; n++) {
-		u64 new = (old & keep) | set;
+		u64 new = (old & ~clear) | set;
 
-		if (new == old || register_try(at, width, &old, new))
+		if (new == old || try_cmpxchg(memory, &old, new))
 			return old;
 	}
 	/* Bits that were set after this look are not among what it clears. */
-	register_force(at, old & ~keep, set);
+	atomic64_and(~(old & clear), (atomic64_t *)memory);
+	atomic64_or(set, (atomic64_t *)memory);
 	return old;
 }
 
 static const struct barkeep_register *register_declared(const struct barkeep_bar_memory *bar,
 							u64 offset)
 {
-	const u16 *numbers = bar->registers[offset >> PAGE_SHIFT];
+	const u16 *numbers = bar->registers[offset >> PAGE_SHIFT].numbers;
 	u16 number = numbers[offset_in_page(offset) >> bar->register_shift];
 
-	return number ? &bar->dev->registers.declared[number - 1] : NULL;
+	return number ? &bar->declared[number - 1] : NULL;
 }
 
 /* The one that byte @at of the access is in, unless it does not take such accesses. */
@@ -120,6 +79,20 @@ static const struct barkeep_register *register_accessed(const struct register_ac
 	if (access->width != reg->width || !IS_ALIGNED(access->offset, reg->width))
 		return NULL;
 	return reg;
+}
+
+/* Bits of the register below the byte at @offset. */
+static unsigned int register_shift(const struct barkeep_register *reg, u64 offset)
+{
+	return 8 * (offset & (reg->width - 1));
+}
+
+/* Whether an access is of nothing but this register: what nearly all are. */
+static bool register_takes(const struct barkeep_register *reg, u64 offset, unsigned int width)
+{
+	if (unlikely(register_shift(reg, offset) + 8 * width > 8 * reg->width))
+		return false;
+	return !(reg->flags & BARKEEP_REGISTER_EXACT) || width == reg->width;
 }
 
 /*
@@ -140,147 +113,202 @@ static unsigned int undeclared_length(const struct register_access *access, u64 
 	return piece;
 }
 
-static struct register_part register_part(const struct register_access *access, u64 at)
+/* The register, or NULL, that byte @at is in, and how many bytes from there on. */
+static const struct barkeep_register *register_part(const struct register_access *access, u64 at,
+						    unsigned int *length)
 {
-	struct register_part part = { .reg = register_accessed(access, at) };
-	unsigned int before;
+	const struct barkeep_register *reg = register_accessed(access, at);
+	u64 end = access->offset + access->width;
 
-	if (unlikely(!part.reg)) {
-		part.length = undeclared_length(access, at);
-		return part;
+	if (reg)
+		*length = min((at | (reg->width - 1)) + 1, end) - at;
+	else
+		*length = undeclared_length(access, at);
+	return reg;
+}
+
+/* Whether an access is of no register at all. */
+static bool register_none(const struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
+{
+	const u16 *numbers = bar->registers[offset >> PAGE_SHIFT].numbers;
+	unsigned int first = offset_in_page(offset), unit;
+
+	for (unit = first >> bar->register_shift;
+	     unit <= (first + width - 1) >> bar->register_shift; unit++) {
+		if (numbers[unit])
+			return false;
 	}
-	part.start = at & ~(u64)(part.reg->width - 1);
-	before = at - part.start;
-	part.shift = 8 * before;
-	part.length = min_t(u64, part.reg->width - before, access->offset + access->width - at);
-	return part;
+	return true;
 }
 
-/* Those bits of the register that the access touches. */
-static u64 part_lanes(const struct register_part *part)
+/*
+ * From here on an access is of @width bytes at @offset that are in @reg. Of its event,
+ * offset and width are the register's.
+ */
+static struct barkeep_event register_event(const struct barkeep_bar_memory *bar,
+					   const struct barkeep_register *reg, u64 offset,
+					   unsigned int width)
 {
-	return bytes_mask(part->length) << part->shift;
-}
+	unsigned int shift = register_shift(reg, offset);
 
-static struct barkeep_event part_event(const struct register_access *access,
-				       const struct register_part *part, u16 kind, u64 value)
-{
 	return (struct barkeep_event){
-		.kind = kind,
-		.bar = access->bar->number,
-		.width = part->reg->width,
-		.offset = part->start,
-		.value = value,
+		.bar = bar->number,
+		.width = reg->width,
+		.offset = offset - shift / 8,
 		.slot = BARKEEP_NO_SLOT,
-		.reg = part->reg - access->bar->dev->registers.declared + 1,
-		.byte_enables = GENMASK(part->length - 1, 0) << part->shift / 8,
+		.reg = reg - bar->declared + 1,
+		.byte_enables = GENMASK(width - 1, 0) << shift / 8,
 	};
 }
 
-/* The register as the model answers it. */
-static u64 part_ask(const struct register_access *access, const struct register_part *part)
+/* As the model answers it. */
+static u64 register_ask(struct barkeep_bar_memory *bar, const struct barkeep_register *reg,
+			u64 offset, unsigned int width, struct barkeep_patience *patience)
 {
-	struct barkeep_event event = part_event(access, part, BARKEEP_EVENT_READ, 0);
+	struct barkeep_event event = register_event(bar, reg, offset, width);
 
-	return barkeep_completion_read(access->bar->dev, &event, access->patience);
+	event.kind = BARKEEP_EVENT_READ;
+	return barkeep_completion_read(bar->dev, &event, patience) >> register_shift(reg, offset);
 }
 
-/* The register as the kernel answers it. */
-static u64 part_load(const struct register_access *access, const struct register_part *part)
+static u64 register_look(const struct barkeep_register *reg, u64 offset, u64 memory)
 {
-	const struct barkeep_register *reg = part->reg;
-	void *at = register_memory(access->bar, part->start);
-	u64 lanes = part_lanes(part);
-	u64 value = register_change(at, reg->width, ~(reg->read_clear & lanes),
-				    reg->read_set & lanes);
+	unsigned int shift = register_shift(reg, offset);
 
-	value = (value & reg->readable) | (reg->reset & ~reg->readable);
+	return (memory >> register_bit(offset) & (reg->readable >> shift)) |
+	       ((reg->reset & ~reg->readable) >> shift);
+}
+
+/* As the kernel answers it. */
+static u64 register_load(struct barkeep_bar_memory *bar, const struct barkeep_register *reg,
+			 u64 offset, unsigned int width, struct barkeep_patience *patience)
+{
+	unsigned int shift = register_shift(reg, offset), bit = register_bit(offset);
+	u64 clear = (reg->read_clear >> shift & bytes_mask(width)) << bit;
+	u64 set = (reg->read_set >> shift & bytes_mask(width)) << bit;
+	u64 value = register_look(reg, offset,
+				  memory_change(register_memory(bar, offset), clear, set));
+
 	if (reg->flags & BARKEEP_REGISTER_TELL_READ) {
-		const struct barkeep_event event =
-			part_event(access, part, BARKEEP_EVENT_READ, value & lanes);
+		struct barkeep_event event = register_event(bar, reg, offset, width);
 
-		barkeep_ring_post(access->bar->dev, &event, access->patience);
+		event.kind = BARKEEP_EVENT_READ;
+		event.value = (value & bytes_mask(width)) << shift;
+		barkeep_ring_post(bar->dev, &event, patience);
 	}
 	return value;
 }
 
-static u64 part_read(const struct register_access *access, const struct register_part *part,
-		     u64 at)
+static void register_store(struct barkeep_bar_memory *bar, const struct barkeep_register *reg,
+			   u64 offset, unsigned int width, u64 value)
 {
-	u64 value;
+	unsigned int shift = register_shift(reg, offset), bit = register_bit(offset);
+	u64 write = reg->write >> shift;
+	u64 clear = write | (reg->write_one_clear >> shift & value) |
+		    (reg->write_zero_clear >> shift & ~value);
+	u64 set = (write | reg->write_one_set >> shift) & value;
 
-	if (unlikely(!part->reg))
-		value = barkeep_trap_read(access->bar, at, part->length, access->patience);
-	else if (part->reg->flags & BARKEEP_REGISTER_WAIT_READ)
-		value = part_ask(access, part);
+	memory_change(register_memory(bar, offset), (clear & bytes_mask(width)) << bit,
+		      set << bit);
+}
+
+/* Not inlined: what needs no event needs no stack. */
+static noinline void register_tell(struct barkeep_bar_memory *bar,
+				   const struct barkeep_register *reg, u64 offset,
+				   unsigned int width, u64 value,
+				   struct barkeep_patience *patience)
+{
+	struct barkeep_event event = register_event(bar, reg, offset, width);
+
+	event.kind = BARKEEP_EVENT_WRITE;
+	event.value = value << register_shift(reg, offset);
+	if (reg->flags & BARKEEP_REGISTER_WAIT_WRITE)
+		barkeep_completion_write(bar->dev, &event, patience);
 	else
-		value = part_load(access, part);
-	return value >> part->shift & bytes_mask(part->length);
+		barkeep_ring_post(bar->dev, &event, patience);
 }
 
-static void part_tell(const struct register_access *access, const struct register_part *part,
-		      u64 value)
+static void register_write(struct barkeep_bar_memory *bar, const struct barkeep_register *reg,
+			   u64 offset, unsigned int width, u64 value,
+			   struct barkeep_patience *patience)
 {
-	struct barkeep_event event = part_event(access, part, BARKEEP_EVENT_WRITE, value);
-	struct barkeep_device *dev = access->bar->dev;
-
-	if (part->reg->flags & BARKEEP_REGISTER_WAIT_WRITE)
-		barkeep_completion_write(dev, &event, access->patience);
-	else
-		barkeep_ring_post(dev, &event, access->patience);
+	register_store(bar, reg, offset, width, value);
+	if (!(reg->flags & BARKEEP_REGISTER_PLAIN_WRITE))
+		register_tell(bar, reg, offset, width, value, patience);
 }
 
-/* @value: in its place in the register, nothing else with it. */
-static void part_store(const struct register_access *access, const struct register_part *part,
-		       u64 value)
+static noinline u64 read_by_parts(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+				  struct barkeep_patience *patience)
 {
-	const struct barkeep_register *reg = part->reg;
-	void *at = register_memory(access->bar, part->start);
-	u64 clear = reg->write | (reg->write_one_clear & value) |
-		    (reg->write_zero_clear & ~value);
+	const struct register_access access = { bar, offset, width };
+	const struct barkeep_register *reg;
+	unsigned int done, length;
+	u64 at, part, value = 0;
 
-	register_change(at, reg->width, ~(clear & part_lanes(part)),
-			(reg->write | reg->write_one_set) & value);
-	if (reg->flags & (BARKEEP_REGISTER_TELL_WRITE | BARKEEP_REGISTER_WAIT_WRITE))
-		part_tell(access, part, value);
+	for (done = 0; done < width; done += length) {
+		at = offset + done;
+		reg = register_part(&access, at, &length);
+		if (!reg)
+			part = barkeep_trap_read(bar, at, length, patience);
+		else if (reg->flags & BARKEEP_REGISTER_WAIT_READ)
+			part = register_ask(bar, reg, at, length, patience);
+		else
+			part = register_load(bar, reg, at, length, patience);
+		value |= (part & bytes_mask(length)) << (8 * done);
+	}
+	return value;
 }
 
+static noinline void write_by_parts(struct barkeep_bar_memory *bar, u64 offset,
+				    unsigned int width, u64 value,
+				    struct barkeep_patience *patience)
+{
+	const struct register_access access = { bar, offset, width };
+	const struct barkeep_register *reg;
+	unsigned int done, length;
+	u64 at, part;
+
+	for (done = 0; done < width; done += length) {
+		at = offset + done;
+		reg = register_part(&access, at, &length);
+		part = value >> (8 * done) & bytes_mask(length);
+		if (reg)
+			register_write(bar, reg, at, length, part, patience);
+		else
+			barkeep_trap_write(bar, at, length, part, patience);
+	}
+}
+
+/* The caller cuts off what is above @width. */
 u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			  struct barkeep_patience *patience)
 {
-	const struct register_access access = { bar, offset, width, patience };
-	struct register_part part;
-	unsigned int done;
-	u64 value = 0;
+	const struct barkeep_register *reg = register_declared(bar, offset);
 
-	for (done = 0; done < width; done += part.length) {
-		part = register_part(&access, offset + done);
-		value |= part_read(&access, &part, offset + done) << (8 * done);
-	}
-	return value;
+	if (likely(reg && reg->flags & BARKEEP_REGISTER_PLAIN_READ &&
+		   register_takes(reg, offset, width)))
+		return register_look(reg, offset, READ_ONCE(*register_memory(bar, offset)));
+	if (!reg && register_none(bar, offset, width))
+		return barkeep_trap_read(bar, offset, width, patience);
+	return read_by_parts(bar, offset, width, patience);
 }
 
 void barkeep_register_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			    u64 value, struct barkeep_patience *patience)
 {
-	const struct register_access access = { bar, offset, width, patience };
-	struct register_part part;
-	unsigned int done;
-	u64 bytes;
+	const struct barkeep_register *reg = register_declared(bar, offset);
 
-	for (done = 0; done < width; done += part.length) {
-		part = register_part(&access, offset + done);
-		bytes = value >> (8 * done) & bytes_mask(part.length);
-		if (part.reg)
-			part_store(&access, &part, bytes << part.shift);
-		else
-			barkeep_trap_write(bar, offset + done, part.length, bytes, patience);
-	}
+	if (likely(reg && register_takes(reg, offset, width)))
+		register_write(bar, reg, offset, width, value, patience);
+	else if (!reg && register_none(bar, offset, width))
+		barkeep_trap_write(bar, offset, width, value, patience);
+	else
+		write_by_parts(bar, offset, width, value, patience);
 }
 
 /*
  * All registers as they are after plug. Also under config.lock, with interrupts off,
- * but for BARKEEP_ELEMENTS_MAX stores at most.
+ * but for BARKEEP_ELEMENTS_MAX changes at most.
  */
 void barkeep_registers_reset(struct barkeep_device *dev)
 {
@@ -292,7 +320,8 @@ void barkeep_registers_reset(struct barkeep_device *dev)
 		u64 offset = reg->offset;
 
 		for (element = 0; element < reg->count; element++, offset += reg->stride)
-			barkeep_backing_store(register_memory(&dev->bars[reg->bar], offset),
-					      reg->width, reg->reset);
+			memory_change(register_memory(&dev->bars[reg->bar], offset),
+				      bytes_mask(reg->width) << register_bit(offset),
+				      reg->reset << register_bit(offset));
 	}
 }

@@ -93,37 +93,38 @@ static int registers_check(struct barkeep_device *dev)
 	return elements > BARKEEP_ELEMENTS_MAX ? -EINVAL : 0;
 }
 
-/* Accesses do not allocate. */
-static int register_back_page(struct barkeep_bar_memory *bar, unsigned long page)
+/* Has it backed as well: accesses do not allocate. */
+static int bar_add_page(struct barkeep_bar_memory *bar, unsigned long number)
 {
-	return barkeep_bar_page(bar, page, GFP_KERNEL_ACCOUNT) ? 0 : -ENOMEM;
-}
+	struct barkeep_register_page *page = &bar->registers[number];
+	struct page *backing;
 
-static int bar_add_page(struct barkeep_bar_memory *bar, unsigned long page)
-{
-	if (bar->policy[page] != BARKEEP_POLICY_TRAP)
+	if (bar->policy[number] != BARKEEP_POLICY_TRAP)
 		return -EINVAL;
-	bar->registers[page] = kcalloc(PAGE_SIZE >> bar->register_shift, sizeof(u16),
-				       GFP_KERNEL_ACCOUNT);
-	if (!bar->registers[page])
+	page->numbers = kcalloc(PAGE_SIZE >> bar->register_shift, sizeof(*page->numbers),
+				GFP_KERNEL_ACCOUNT);
+	backing = barkeep_bar_page(bar, number, GFP_KERNEL_ACCOUNT);
+	if (!page->numbers || !backing)
 		return -ENOMEM;
-	bar->policy[page] = BARKEEP_POLICY_REGISTERS;
-	return register_back_page(bar, page);
+	page->memory = page_address(backing);
+	bar->policy[number] = BARKEEP_POLICY_REGISTERS;
+	return 0;
 }
 
 static int bar_enter(struct barkeep_bar_memory *bar, u64 offset, unsigned int width, u16 number)
 {
 	unsigned long page = offset >> PAGE_SHIFT;
+	u16 **numbers = &bar->registers[page].numbers;
 	unsigned int unit = offset_in_page(offset) >> bar->register_shift;
 	unsigned int end = unit + (width >> bar->register_shift);
-	int ret = bar->registers[page] ? 0 : bar_add_page(bar, page);
+	int ret = *numbers ? 0 : bar_add_page(bar, page);
 
 	if (ret)
 		return ret;
 	for (; unit < end; unit++) {
-		if (bar->registers[page][unit])
+		if ((*numbers)[unit])
 			return -EINVAL;
-		bar->registers[page][unit] = number;
+		(*numbers)[unit] = number;
 	}
 	return 0;
 }
@@ -145,6 +146,19 @@ static int register_enter(struct barkeep_device *dev, u32 index)
 	return 0;
 }
 
+/* So that an access has one bit to look at. */
+static u32 register_plain(const struct barkeep_register *reg)
+{
+	u32 plain = 0;
+
+	if (!(reg->flags & (BARKEEP_REGISTER_TELL_READ | BARKEEP_REGISTER_WAIT_READ)) &&
+	    !reg->read_clear && !reg->read_set)
+		plain |= BARKEEP_REGISTER_PLAIN_READ;
+	if (!(reg->flags & (BARKEEP_REGISTER_TELL_WRITE | BARKEEP_REGISTER_WAIT_WRITE)))
+		plain |= BARKEEP_REGISTER_PLAIN_WRITE;
+	return plain;
+}
+
 /* What the tables will be made of. */
 static int registers_allocate(struct barkeep_device *dev)
 {
@@ -159,6 +173,7 @@ static int registers_allocate(struct barkeep_device *dev)
 			bar->registers = kvcalloc(bar->bytes >> PAGE_SHIFT,
 						  sizeof(*bar->registers), GFP_KERNEL_ACCOUNT);
 			bar->register_shift = ilog2(sizeof(u64));
+			bar->declared = registers->declared;
 		}
 		if (!bar->registers)
 			return -ENOMEM;
@@ -169,6 +184,7 @@ static int registers_allocate(struct barkeep_device *dev)
 
 static int registers_enter(struct barkeep_device *dev)
 {
+	struct barkeep_register *declared = dev->registers.declared;
 	u32 n;
 	int ret;
 
@@ -176,6 +192,7 @@ static int registers_enter(struct barkeep_device *dev)
 		ret = register_enter(dev, n);
 		if (ret)
 			return ret;
+		declared[n].flags |= register_plain(&declared[n]);
 	}
 	return 0;
 }
@@ -226,7 +243,7 @@ void barkeep_registers_destroy(struct barkeep_device *dev)
 		struct barkeep_bar_memory *bar = &dev->bars[n];
 
 		for (page = 0; bar->registers && page < bar->bytes >> PAGE_SHIFT; page++) {
-			kfree(bar->registers[page]);
+			kfree(bar->registers[page].numbers);
 			cond_resched();
 		}
 		kvfree(bar->registers);
