@@ -391,6 +391,7 @@ void barkeep_device_close(struct barkeep_device *dev);
  * struct barkeep_patience - how long one instruction of a driver may wait
  * @may_sleep: its context can
  * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
+ * @killable: a fatal signal ends the wait: the instruction is of user space
  * @spent: a wait has timed out, so it does not wait again
  *
  * One for all waits of a page fault: for a slot, for room, for the completion, and
@@ -398,6 +399,7 @@ void barkeep_device_close(struct barkeep_device *dev);
  */
 struct barkeep_patience {
 	bool may_sleep;
+	bool killable;
 	u64 start;
 	bool spent;
 };
@@ -522,10 +524,12 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
 
 /*
  * wait.c: waits of accesses for the model, bounded by the completion timeout.
- * True once @done is; false when the time is up or the device dead.
+ * True once @done is; false when the time is up or the device dead, or the process
+ * killed whose instruction it is, which barkeep_wait_killed() tells.
  */
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience);
+bool barkeep_wait_killed(const struct barkeep_patience *patience);
 
 /* completion.c: non-posted accesses: reads, and writes that wait */
 int barkeep_slots_init(struct barkeep_device *dev);
@@ -621,7 +625,7 @@ struct barkeep_hook {
 int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
 void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
 
-/* doors.c: ways to map a BAR for user space, all closed */
+/* doors.c: ways to map a BAR other than ioremap() */
 int barkeep_doors_init(void);
 void barkeep_doors_exit(void);
 
@@ -630,11 +634,13 @@ void barkeep_doors_exit(void);
  * @bar: the BAR
  * @offset: in it
  * @counted: holds a reference of its own to the device
+ * @read_only: by this mapping
  */
 struct barkeep_target {
 	struct barkeep_bar_memory *bar;
 	u64 offset;
 	bool counted;
+	bool read_only;
 };
 
 struct barkeep_emulation;
@@ -669,6 +675,7 @@ struct barkeep_emulation_ops {
  * @address: that it faulted at
  * @mapping: that @address is in, by value: it may be undone meanwhile. Addresses are
  *	those of the instruction, of the kernel or of user space
+ * @read_only: @mapping is
  * @patience: what it may wait
  * @ops: for all that is not in @mapping
  *
@@ -678,6 +685,7 @@ struct barkeep_emulation {
 	struct pt_regs *regs;
 	unsigned long address;
 	struct barkeep_mapping mapping;
+	bool read_only;
 	struct barkeep_patience *patience;
 	const struct barkeep_emulation_ops *ops;
 };
@@ -699,6 +707,16 @@ void barkeep_xmm_write(unsigned int number, const struct barkeep_wide *value);
 /* fault.c: the page fault that an access is */
 int barkeep_fault_init(void);
 void barkeep_fault_exit(void);
+
+/* user_map.c: user space's mappings of BARs, made by drivers */
+int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
+		       unsigned long bytes);
+struct page *barkeep_user_insert(struct vm_area_struct *area, unsigned long address,
+				 unsigned long pfn);
+bool barkeep_user_find(unsigned long address, struct barkeep_target *target);
+
+/* user_fault.c: an instruction of user space */
+vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_mapping *mapping);
 
 /* mmap.c: the model's mappings of the device file */
 int barkeep_mmap(struct barkeep_device *dev, struct vm_area_struct *vma);

@@ -109,7 +109,7 @@ static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 			value = READ_ONCE(completion->value);
 			high = READ_ONCE(completion->value_high);
 		}
-	} else if (!READ_ONCE(dev->dead)) {
+	} else if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience)) {
 		slot_timed_out(dev, event);
 	}
 out:

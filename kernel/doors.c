@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ways to physical addresses other than ioremap(): for user space by sysfs
- * resourceN, UIO, VFIO, DRM and /dev/mem, for the kernel by memremap_pages() and
- * vmap_pfn(). None of them knows that there is nothing behind a window, so for an
- * address in one they fail, and say so: the alternative is to read a void.
+ * Ways to physical addresses other than ioremap(). Nothing is behind a window, so what
+ * they map of it has to be something else. User space's, by sysfs resourceN, UIO, VFIO,
+ * DRM and /dev/mem, are ours to serve (user_map.c). Those of the kernel that make pages
+ * of addresses, memremap_pages() and vmap_pfn(), fail and say so: the alternative is to
+ * read a void.
  */
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -12,51 +13,84 @@
 
 #include "barkeep.h"
 
-static void door_say(unsigned long pfn)
+static void door_say(unsigned long pfn, long error)
 {
 	phys_addr_t address = PFN_PHYS(pfn);
 
-	pr_warn_ratelimited("barkeep: %s[%d]: only ioremap() can map a BAR (%pa)\n",
-			    current->comm, task_pid_nr(current), &address);
+	pr_warn_ratelimited("barkeep: %s[%d]: this cannot map a BAR in this way (%pa): %ld\n",
+			    current->comm, task_pid_nr(current), &address, error);
 }
 
-static int door_remap_pfn_range(struct vm_area_struct *vma, unsigned long address,
-				unsigned long pfn)
+static int door_remap_pfn_range(struct vm_area_struct *area, unsigned long address,
+				unsigned long pfn, unsigned long bytes)
 {
-	door_say(pfn);
-	return -ENXIO;
+	int ret = barkeep_user_remap(area, address, pfn, bytes);
+
+	if (ret == -ENXIO)
+		door_say(pfn, ret);
+	return ret;
 }
 
-static vm_fault_t door_insert_pfn(struct vm_area_struct *vma, unsigned long address,
+/* What a function that inserts one page returns where it inserts none. */
+static vm_fault_t door_inserted_none(unsigned long pfn, const struct page *page)
+{
+	if (!page)
+		return VM_FAULT_NOPAGE;
+	if (PTR_ERR(page) == -ENOMEM)
+		return VM_FAULT_OOM;
+	door_say(pfn, PTR_ERR(page));
+	return VM_FAULT_SIGBUS;
+}
+
+static vm_fault_t door_insert_pfn_prot(struct vm_area_struct *area, unsigned long address,
+				       unsigned long pfn, pgprot_t prot)
+{
+	struct page *page = barkeep_user_insert(area, address, pfn);
+
+	if (IS_ERR_OR_NULL(page))
+		return door_inserted_none(pfn, page);
+	return vmf_insert_pfn_prot(area, address, page_to_pfn(page), prot);
+}
+
+static vm_fault_t door_insert_pfn(struct vm_area_struct *area, unsigned long address,
 				  unsigned long pfn)
 {
-	door_say(pfn);
-	return VM_FAULT_SIGBUS;
+	return door_insert_pfn_prot(area, address, pfn, area->vm_page_prot);
 }
 
-static vm_fault_t door_insert_mixed(struct vm_area_struct *vma, unsigned long address,
+static vm_fault_t door_insert_mixed(struct vm_area_struct *area, unsigned long address,
 				    pfn_t pfn)
 {
-	door_say(pfn_t_to_pfn(pfn));
-	return VM_FAULT_SIGBUS;
+	struct page *page = barkeep_user_insert(area, address, pfn_t_to_pfn(pfn));
+
+	if (IS_ERR_OR_NULL(page))
+		return door_inserted_none(pfn_t_to_pfn(pfn), page);
+	return vmf_insert_mixed(area, address, __pfn_to_pfn_t(page_to_pfn(page), PFN_DEV));
 }
 
+/* Not for modules, so for files of persistent memory only. */
+static vm_fault_t door_insert_mixed_mkwrite(struct vm_area_struct *area, unsigned long address,
+					    pfn_t pfn)
+{
+	return door_inserted_none(pfn_t_to_pfn(pfn), ERR_PTR(-ENXIO));
+}
+
+/* The backing is in single pages. */
 static vm_fault_t door_insert_huge(struct vm_fault *fault, pfn_t pfn)
 {
-	door_say(pfn_t_to_pfn(pfn));
-	return VM_FAULT_SIGBUS;
+	return VM_FAULT_FALLBACK;
 }
 
 static void *door_memremap_pages(struct dev_pagemap *map, int node)
 {
-	door_say(PHYS_PFN(map->range.start));
+	door_say(PHYS_PFN(map->range.start), -ENXIO);
 	return ERR_PTR(-ENXIO);
 }
 
 #ifdef CONFIG_VMAP_PFN
 static void *door_vmap_pfn(unsigned long *pfns, unsigned int count, pgprot_t prot)
 {
-	door_say(pfns[0]);
+	door_say(pfns[0], -ENXIO);
 	return NULL;
 }
 
@@ -124,10 +158,12 @@ static bool door_is_pagemap(struct pt_regs *call)
 
 static struct barkeep_hook door_hooks[] = {
 	{ .name = "remap_pfn_range", .target = door_remap_pfn_range, .ours = door_is_range },
+	{ .name = "remap_pfn_range_notrack", .target = door_remap_pfn_range,
+	  .ours = door_is_range },
 	{ .name = "vmf_insert_pfn", .target = door_insert_pfn, .ours = door_is_page },
-	{ .name = "vmf_insert_pfn_prot", .target = door_insert_pfn, .ours = door_is_page },
+	{ .name = "vmf_insert_pfn_prot", .target = door_insert_pfn_prot, .ours = door_is_page },
 	{ .name = "vmf_insert_mixed", .target = door_insert_mixed, .ours = door_is_mixed },
-	{ .name = "vmf_insert_mixed_mkwrite", .target = door_insert_mixed,
+	{ .name = "vmf_insert_mixed_mkwrite", .target = door_insert_mixed_mkwrite,
 	  .ours = door_is_mixed },
 	{ .name = "vmf_insert_pfn_pmd" HUGE_SUFFIX, .target = door_insert_huge,
 	  .ours = door_is_pmd },

@@ -33,6 +33,7 @@ static bool target_find(struct barkeep_emulation *emulation, unsigned long addre
 	target->bar = mapping->bar;
 	target->offset = mapping->offset + (address - mapping->start);
 	target->counted = false;
+	target->read_only = emulation->read_only;
 	return true;
 }
 
@@ -58,12 +59,16 @@ static bool write_within_page(struct barkeep_emulation *emulation, unsigned long
 			      unsigned int width, u64 value)
 {
 	struct barkeep_target target;
+	bool ok;
 
 	if (!target_find(emulation, address, &target))
 		return emulation->ops->store(emulation, address, width, value);
-	barkeep_access_write(target.bar, target.offset, width, value, emulation->patience);
+	ok = !target.read_only;
+	if (likely(ok))
+		barkeep_access_write(target.bar, target.offset, width, value,
+				     emulation->patience);
 	target_release(&target);
-	return true;
+	return ok;
 }
 
 static bool is_within_page(unsigned long address, unsigned int width)
@@ -309,7 +314,7 @@ static bool movs_is_writable(struct barkeep_emulation *emulation,
 	unsigned long to = min(first, last);
 
 	if (target_is_mapped(emulation, to))
-		return true;
+		return !emulation->read_only;
 	return emulation->ops->writable(emulation, to, max(first, last) - to + insn->width);
 }
 

@@ -40,6 +40,7 @@ static bool fault_find(struct barkeep_emulation *emulation, unsigned long addres
 	if (target->counted) {
 		target->bar = mapping->bar;
 		target->offset = mapping->offset + (address - mapping->start);
+		target->read_only = false;
 	}
 	rcu_read_unlock();
 	return target->counted;

@@ -207,7 +207,7 @@ bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *e
 			break;
 		if (barkeep_wait(dev, ring_has_access_room, 0, patience))
 			continue;
-		if (!READ_ONCE(dev->dead))
+		if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
 			ring_link_down(dev);
 		return false;
 	}

@@ -11,7 +11,7 @@
  * forward, and then looks at sleepers. A model that does not wake us costs its
  * driver the timeout.
  */
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 
 #include "barkeep.h"
@@ -42,17 +42,29 @@ static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience 
 		     unresponsive ? ATOMIC_UNRESPONSIVE_NS : ATOMIC_MAX_NS);
 }
 
-static bool wait_asleep(struct barkeep_device *dev,
-			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg, u64 ns)
+/* An instruction of user space that is not to be finished. */
+bool barkeep_wait_killed(const struct barkeep_patience *patience)
 {
+	return patience->killable && fatal_signal_pending(current);
+}
+
+static bool wait_asleep(struct barkeep_device *dev,
+			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg, u64 ns,
+			const struct barkeep_patience *patience)
+{
+	unsigned long timeout = nsecs_to_jiffies(ns) + 1;
 	atomic_t *sleepers = (atomic_t *)&dev->status->sleepers;
 
 	atomic_inc(sleepers);
 	/* Pairs with the model's sequentially consistent store before its look. */
 	smp_mb__after_atomic();
 	/* Uninterruptible, as a load is, but no load on the machine. */
-	wait_event_idle_timeout(dev->ring.settled, done(dev, arg) || READ_ONCE(dev->dead),
-				nsecs_to_jiffies(ns) + 1);
+	if (patience->killable)
+		wait_event_killable_timeout(dev->ring.settled,
+					    done(dev, arg) || READ_ONCE(dev->dead), timeout);
+	else
+		wait_event_idle_timeout(dev->ring.settled,
+					done(dev, arg) || READ_ONCE(dev->dead), timeout);
 	atomic_dec(sleepers);
 	return done(dev, arg);
 }
@@ -74,10 +86,10 @@ static bool wait_spinning(struct barkeep_device *dev,
 			cpu_relax();
 		}
 		spent = ktime_get_mono_fast_ns() - patience->start;
-		if (READ_ONCE(dev->dead) || spent >= limit)
+		if (READ_ONCE(dev->dead) || spent >= limit || barkeep_wait_killed(patience))
 			return done(dev, arg);
 		if (patience->may_sleep && (spent >= SPIN_NS || need_resched()))
-			return wait_asleep(dev, done, arg, limit - spent);
+			return wait_asleep(dev, done, arg, limit - spent, patience);
 		if (irqs_disabled() && spent >= kick) {
 			barkeep_ring_kick(dev);
 			kick += KICK_NS;
@@ -92,6 +104,9 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
 
 	if (!ret)
 		patience->spent = true;
+	/* The model is not to blame for a signal. */
+	if (!ret && barkeep_wait_killed(patience))
+		return false;
 	if (unlikely(READ_ONCE(dev->unresponsive) == ret))
 		WRITE_ONCE(dev->unresponsive, !ret);
 	return ret;

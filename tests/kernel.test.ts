@@ -16,6 +16,7 @@ import { buildModules, runInVm, type VmResult } from "../kernel/vm.ts";
 import { cachePath, makeDirectory } from "../kernel/vm/cache.ts";
 import { cases } from "./guest/all.ts";
 import { buildRaw } from "./guest/raw.ts";
+import { buildUserDriver } from "./guest/user_driver.ts";
 import type { Outcome } from "./guest/run.ts";
 
 const path = (relative: string): string =>
@@ -67,6 +68,7 @@ async function boot(kernel: string): Promise<Boot> {
   await helperPath();
   const env = {
     BARKEEP_RAW: await buildRaw(),
+    BARKEEP_USER_DRIVER: await buildUserDriver(),
     BARKEEP_OTHER_ABI: await otherAbi(kernel),
     BARKEEP_KILLS: String(kills),
     BARKEEP_SEED: process.env.BARKEEP_SEED ?? "",

@@ -10,6 +10,7 @@
 #define VECTORS_MAX	32
 #define MAPPINGS_MAX	16
 #define ANSWER_BYTES	256
+#define USER_WAYS	4
 
 struct exerciser;
 
@@ -41,6 +42,7 @@ struct exerciser_mapping {
  * @pdev: the function
  * @file: in debugfs
  * @mappings_file: in debugfs
+ * @user_files: those that can be mapped
  * @lock: one command at a time; protects all below
  * @spin: held by accesses in context `atomic`
  * @bars: mapped when first used
@@ -54,6 +56,7 @@ struct exerciser {
 	struct pci_dev *pdev;
 	struct dentry *file;
 	struct dentry *mappings_file;
+	struct dentry *user_files[USER_WAYS];
 	struct mutex lock;	/* see above */
 	spinlock_t spin;	/* see above */
 	void __iomem *bars[PCI_STD_NUM_BARS];
@@ -118,5 +121,9 @@ int exerciser_at(struct exerciser *exerciser, const u64 *arguments, u64 bytes,
 		 void __iomem **at);
 void exerciser_free_buffers(struct exerciser *exerciser);
 void exerciser_free_vectors(struct exerciser *exerciser);
+
+/* BARs for user space. */
+void exerciser_add_user_files(struct exerciser *exerciser, struct dentry *directory);
+void exerciser_remove_user_files(struct exerciser *exerciser);
 
 #endif

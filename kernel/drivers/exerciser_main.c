@@ -244,6 +244,7 @@ static int exerciser_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	scnprintf(name, sizeof(name), "%s.mappings", pci_name(pdev));
 	exerciser->mappings_file = debugfs_create_file(name, 0600, exerciser_directory, exerciser,
 						       &exerciser_mappings_operations);
+	exerciser_add_user_files(exerciser, exerciser_directory);
 	return 0;
 
 err_regions:
@@ -263,6 +264,7 @@ static void exerciser_remove(struct pci_dev *pdev)
 	/* Waits for a command in progress. */
 	debugfs_remove(exerciser->file);
 	debugfs_remove(exerciser->mappings_file);
+	exerciser_remove_user_files(exerciser);
 	/* The device touches no memory from here on. */
 	pci_clear_master(pdev);
 	exerciser_free_vectors(exerciser);

@@ -12,6 +12,7 @@ import "./watch.ts";
 import "./watch_uapi.ts";
 import "./accessors.ts";
 import "./consumers.ts";
+import "./user_mappings.ts";
 import "./failures.ts";
 import "./registers.ts";
 import "./config.ts";

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A driver in user space: maps a file and does to the mapping what it is told, a
+ * command a line on standard input; an answer a line on standard output: "ok" with
+ * what was read, "errno" with a number, or the name of the signal that it got.
+ *
+ *	map PATH OFFSET BYTES PROTECTION private|shared
+ *	read WIDTH OFFSET		of 1, 2, 4, 8, or 16 by an SSE move
+ *	write WIDTH OFFSET VALUE	16: VALUE in both halves
+ *	in OFFSET BYTES			rep movsb to memory; answers the bytes' sum
+ *	out OFFSET BYTES		rep movsb of 0, 1, 2, ...
+ *	move FROM TO BYTES		rep movsb within the mapping
+ *	add OFFSET VALUE		lock xadd of 4 bytes; answers what was there
+ *	call OFFSET			jumps there
+ *	syscall NAME OFFSET		with a pointer to it; answers what it copied
+ *	protect OFFSET BYTES PROTECTION
+ *	unmap OFFSET BYTES
+ *	remap BYTES			to another place
+ *	fork WIDTH OFFSET		has a child read it
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static uint8_t *mapping;
+static uint64_t mapped;
+static sigjmp_buf escape;
+static int ends[2];
+
+static void caught(int number)
+{
+	siglongjmp(escape, number);
+}
+
+static uint64_t load(unsigned int width, const uint8_t *at)
+{
+	uint64_t value = 0;
+
+	switch (width) {
+	case 1:
+		asm volatile("movzbl %1, %k0" : "=r"(value) : "m"(*at));
+		break;
+	case 2:
+		asm volatile("movzwl %1, %k0" : "=r"(value) : "m"(*(const uint16_t *)at));
+		break;
+	case 4:
+		asm volatile("movl %1, %k0" : "=r"(value) : "m"(*(const uint32_t *)at));
+		break;
+	case 8:
+		asm volatile("movq %1, %0" : "=r"(value) : "m"(*(const uint64_t *)at));
+		break;
+	default:
+		asm volatile("movdqu %1, %%xmm5\n\tmovq %%xmm5, %0\n\tpsrldq $8, %%xmm5\n\t"
+			     "movq %%xmm5, %%rax\n\txorq %%rax, %0"
+			     : "=r"(value) : "m"(*(const uint8_t (*)[16])at) : "xmm5", "rax");
+	}
+	return value;
+}
+
+static void store(unsigned int width, uint8_t *at, uint64_t value)
+{
+	switch (width) {
+	case 1:
+		asm volatile("movb %b1, %0" : "=m"(*at) : "q"(value));
+		break;
+	case 2:
+		asm volatile("movw %w1, %0" : "=m"(*(uint16_t *)at) : "r"(value));
+		break;
+	case 4:
+		asm volatile("movl %k1, %0" : "=m"(*(uint32_t *)at) : "r"(value));
+		break;
+	case 8:
+		asm volatile("movq %1, %0" : "=m"(*(uint64_t *)at) : "r"(value));
+		break;
+	default:
+		asm volatile("movq %1, %%xmm6\n\tpunpcklqdq %%xmm6, %%xmm6\n\tmovdqu %%xmm6, %0"
+			     : "=m"(*(uint8_t (*)[16])at) : "r"(value) : "xmm6");
+	}
+}
+
+static void move(void *to, const void *from, uint64_t bytes)
+{
+	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
+static uint64_t move_in(uint64_t offset, uint64_t bytes)
+{
+	uint8_t *memory = malloc(bytes);
+	uint64_t n, sum = 0;
+
+	move(memory, mapping + offset, bytes);
+	for (n = 0; n < bytes; n++)
+		sum += memory[n];
+	free(memory);
+	return sum;
+}
+
+static void move_out(uint64_t offset, uint64_t bytes)
+{
+	uint8_t *memory = malloc(bytes);
+	uint64_t n;
+
+	for (n = 0; n < bytes; n++)
+		memory[n] = n;
+	move(mapping + offset, memory, bytes);
+	free(memory);
+}
+
+static long do_map(char **words)
+{
+	int shared = !strcmp(words[4], "shared");
+	int protection = atoi(words[3]);
+	int file = open(words[0], (protection & PROT_WRITE || !shared ? O_RDWR : O_RDONLY) |
+				  O_CLOEXEC);
+	void *at;
+
+	if (file < 0)
+		return -errno;
+	mapped = strtoull(words[2], NULL, 0);
+	at = mmap(NULL, mapped, protection, shared ? MAP_SHARED : MAP_PRIVATE, file,
+		  strtoull(words[1], NULL, 0));
+	if (at == MAP_FAILED) {
+		close(file);
+		return -errno;
+	}
+	close(file);
+	mapping = at;
+	return 0;
+}
+
+/* Each copies 8 bytes from or to the pointer; what was written can be read again. */
+static long do_syscall(const char *name, uint8_t *at, uint64_t *answer)
+{
+	struct iovec here = { answer, 8 }, there = { at, 8 };
+	uint64_t other = 0x1122334455667788;
+	long ret;
+	int file;
+
+	if (!strcmp(name, "write")) {
+		ret = write(ends[1], at, 8);
+		if (ret == 8 && read(ends[0], answer, 8) != 8)
+			return -EIO;
+	} else if (!strcmp(name, "read")) {
+		if (write(ends[1], &other, 8) != 8)
+			return -EIO;
+		ret = read(ends[0], at, 8);
+		if (ret < 0) {
+			ret = -errno;
+			/* The pipe is to be empty again. */
+			return read(ends[0], answer, 8) == 8 ? ret : -EIO;
+		}
+	} else if (!strcmp(name, "vmread")) {
+		ret = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+	} else if (!strcmp(name, "vmwrite")) {
+		ret = process_vm_writev(getpid(), &here, 1, &there, 1, 0);
+	} else if (!strcmp(name, "splice")) {
+		ret = vmsplice(ends[1], &there, 1, 0);
+	} else {
+		file = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+		if (!strcmp(name, "memread"))
+			ret = pread(file, answer, 8, (off_t)(uintptr_t)at);
+		else
+			ret = pwrite(file, &other, 8, (off_t)(uintptr_t)at);
+		if (ret < 0)
+			ret = -errno;
+		close(file);
+		return ret;
+	}
+	return ret < 0 ? -errno : ret;
+}
+
+static long do_fork(unsigned int width, const uint8_t *at, uint64_t *answer)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		*answer = load(width, at);
+		_exit(write(ends[1], answer, 8) != 8);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -errno;
+	if (status)
+		return WIFSIGNALED(status) ? -WTERMSIG(status) - 1000 : -EIO;
+	return read(ends[0], answer, 8) == 8 ? 0 : -EIO;
+}
+
+/* 0 or -errno. */
+static long obey(char **words, uint64_t *answer)
+{
+	const char *name = words[0];
+	uint64_t n[4];
+	void *at;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		n[i] = words[i + 1] ? strtoull(words[i + 1], NULL, 0) : 0;
+	*answer = 0;
+	if (!strcmp(name, "map"))
+		return do_map(words + 1);
+	if (!strcmp(name, "read")) {
+		*answer = load(n[0], mapping + n[1]);
+	} else if (!strcmp(name, "write")) {
+		store(n[0], mapping + n[1], n[2]);
+	} else if (!strcmp(name, "in")) {
+		*answer = move_in(n[0], n[1]);
+	} else if (!strcmp(name, "out")) {
+		move_out(n[0], n[1]);
+	} else if (!strcmp(name, "move")) {
+		move(mapping + n[1], mapping + n[0], n[2]);
+	} else if (!strcmp(name, "add")) {
+		*answer = __atomic_fetch_add((uint32_t *)(mapping + n[0]), (uint32_t)n[1],
+					     __ATOMIC_SEQ_CST);
+	} else if (!strcmp(name, "call")) {
+		((void (*)(void))(mapping + n[0]))();
+	} else if (!strcmp(name, "syscall")) {
+		return do_syscall(words[1], mapping + n[1], answer);
+	} else if (!strcmp(name, "protect")) {
+		return mprotect(mapping + n[0], n[1], (int)n[2]) ? -errno : 0;
+	} else if (!strcmp(name, "unmap")) {
+		return munmap(mapping + n[0], n[1]) ? -errno : 0;
+	} else if (!strcmp(name, "remap")) {
+		at = mmap(NULL, n[0], PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		at = mremap(mapping, mapped, n[0], MREMAP_MAYMOVE | MREMAP_FIXED, at);
+		if (at == MAP_FAILED)
+			return -errno;
+		mapping = at;
+	} else if (!strcmp(name, "fork")) {
+		return do_fork(n[0], mapping + n[1], answer);
+	} else {
+		return -ENOSYS;
+	}
+	return 0;
+}
+
+int main(void)
+{
+	char line[256], *words[8];
+	uint64_t answer;
+	long ret;
+	int n, number;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return 1;
+	signal(SIGBUS, caught);
+	signal(SIGSEGV, caught);
+	signal(SIGILL, caught);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		memset(words, 0, sizeof(words));
+		for (n = 0; n < 7; n++) {
+			words[n] = strtok(n ? NULL : line, " \n");
+			if (!words[n])
+				break;
+		}
+		if (!words[0])
+			continue;
+		number = sigsetjmp(escape, 1);
+		if (number) {
+			puts(number == SIGBUS ? "SIGBUS" : number == SIGSEGV ? "SIGSEGV" : "SIGILL");
+			continue;
+		}
+		ret = obey(words, &answer);
+		if (ret < 0)
+			printf("errno %ld\n", -ret);
+		else
+			printf("ok %#llx\n", (unsigned long long)answer);
+	}
+	return 0;
+}
