@@ -99,10 +99,39 @@ interface Ffi {
     symbols: Record<string, { args: string[]; returns: string }>,
   ): { symbols: unknown };
   ptr(memory: Uint8Array): number;
+  readonly read: { u32(at: number): number };
 }
 
 const specifier: string = "bun:ffi";
 let ffi: Ffi | undefined;
+
+/** Maps a file into this process and loads its first 4 bytes. */
+export async function readOwn(fd: number, bytes: number): Promise<number> {
+  const { dlopen, read } = await import(specifier) as Ffi;
+  const { symbols } = dlopen("libc.so.6", {
+    mmap: {
+      args: ["ptr", "u64", "i32", "i32", "i32", "i64"],
+      returns: "ptr",
+    },
+    munmap: { args: ["ptr", "u64"], returns: "i32" },
+  });
+  const libc = symbols as {
+    mmap(
+      at: null,
+      bytes: number,
+      protection: number,
+      flags: number,
+      fd: number,
+      offset: number,
+    ): number;
+    munmap(at: number, bytes: number): number;
+  };
+  const [readable, shared] = [1, 1];
+  const at = libc.mmap(null, bytes, readable, shared, fd, 0);
+  const value = read.u32(at);
+  libc.munmap(at, bytes);
+  return value;
+}
 
 /** The library; its path is in `BARKEEP_RAW`. */
 export async function loadRaw(): Promise<Library> {

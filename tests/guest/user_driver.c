@@ -17,10 +17,14 @@
  *	unmap OFFSET BYTES
  *	remap BYTES			to another place
  *	fork WIDTH OFFSET		has a child read it
+ *	start WIDTH OFFSET		has a thread read it
+ *	join				answers what that one read
+ *	churn TIMES			maps and unmaps other memory
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -195,12 +199,37 @@ static long do_fork(unsigned int width, const uint8_t *at, uint64_t *answer)
 	return read(ends[0], answer, 8) == 8 ? 0 : -EIO;
 }
 
+static pthread_t thread;
+static uint64_t thread_width, thread_offset, thread_value;
+
+static void *thread_load(void *unused)
+{
+	thread_value = load(thread_width, mapping + thread_offset);
+	return NULL;
+}
+
+static long do_churn(uint64_t times)
+{
+	while (times--) {
+		uint8_t *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (at == MAP_FAILED)
+			return -errno;
+		*at = 1;
+		if (munmap(at, 4096))
+			return -errno;
+	}
+	return 0;
+}
+
 /* 0 or -errno. */
 static long obey(char **words, uint64_t *answer)
 {
 	const char *name = words[0];
 	uint64_t n[4];
 	void *at;
+	long ret;
 	int i;
 
 	for (i = 0; i < 4; i++)
@@ -237,6 +266,16 @@ static long obey(char **words, uint64_t *answer)
 		mapping = at;
 	} else if (!strcmp(name, "fork")) {
 		return do_fork(n[0], mapping + n[1], answer);
+	} else if (!strcmp(name, "start")) {
+		thread_width = n[0];
+		thread_offset = n[1];
+		return -pthread_create(&thread, NULL, thread_load, NULL);
+	} else if (!strcmp(name, "join")) {
+		ret = -pthread_join(thread, NULL);
+		*answer = thread_value;
+		return ret;
+	} else if (!strcmp(name, "churn")) {
+		return do_churn(n[0]);
 	} else {
 		return -ENOSYS;
 	}

@@ -7,6 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import {
   type Device,
@@ -23,8 +24,9 @@ import {
   plain,
   plug,
   sleep,
+  sysfs,
 } from "./harness.ts";
-import { errno } from "./raw.ts";
+import { errno, readOwn } from "./raw.ts";
 import { protection, UserDriver } from "./user_driver.ts";
 
 const page = 4096;
@@ -171,11 +173,10 @@ guestTest(
   "a part of a BAR, and resource0_wc, can be mapped as well",
   async () => {
     const { handlers, heard } = keeping();
-    const bars = [{ size: 4 * page, prefetchable: true, trap: [[0, page]] }];
-    await using card = await plugAlone(
-      { bars } as Partial<DeviceSpec>,
-      handlers,
-    );
+    const bars: DeviceSpec["bars"] = [
+      { size: 4 * page, prefetchable: true, trap: [[0, page]] },
+    ];
+    await using card = await plugAlone({ bars }, handlers);
     const path = functionPath(card.address, "resource0_wc");
     using part = await UserDriver.map(path, page, { offset: page });
     using whole = await UserDriver.map(path, 4 * page);
@@ -299,6 +300,86 @@ guestTest(
     await device.unplug();
     await device.gone;
     await served;
+  },
+);
+
+guestTest(
+  "a process whose thread waits for the model can map memory meanwhile",
+  async () => {
+    const device = await open({ ...plain, timeout: 60_000 });
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: done, resolve: answer } = Promise.withResolvers<void>();
+    const served = (async () => {
+      for await (const event of device) {
+        if (event.kind !== "read") continue;
+        ask();
+        await done;
+        event.respond(0x77);
+      }
+    })();
+    served.catch(() => {});
+    const address = await device.plugged;
+    await writeFile(functionPath(address, "enable"), "1");
+    const path = functionPath(address, "resource0");
+    using driver = await UserDriver.map(path, page);
+    await driver.run("start", 4, 0);
+    await asked;
+    await driver.run("churn", 100);
+    answer();
+    assert.equal(await driver.run("join"), 0x77n);
+    await device.unplug();
+    await device.gone;
+    await served;
+  },
+);
+
+guestTest(
+  "a model that reads its own device through resource0 gets all-ones in time",
+  async () => {
+    const card = await plugAlone({ timeout: 100 }, { read: () => 1 });
+    const fd = openSync(functionPath(card.address, "resource0"), "r+");
+    assert.equal(await readOwn(fd, page), 0xffff_ffff);
+    closeSync(fd);
+    await card[Symbol.asyncDispose]();
+  },
+);
+
+guestTest(
+  "/dev/mem maps a BAR that no driver has, and reads and writes none",
+  async () => {
+    const { handlers } = keeping();
+    const first = (address: string): number =>
+      Number(sysfs(address, "resource").split(" ")[0]);
+    {
+      await using card = await plugAlone(mixed, handlers);
+      const offset = first(card.address);
+      using driver = await UserDriver.map("/dev/mem", 4 * page, { offset });
+      await driver.write(8, 0x1234);
+      assert.equal(await driver.read(8), 0x1234);
+      memoryOf(card.device).setUint32(page, 9, true);
+      assert.equal(await driver.read(page), 9);
+      const fd = openSync("/dev/mem", "r+");
+      const bytes = new Uint8Array(4);
+      for (const at of [offset, offset + page]) {
+        assert.throws(() => readSync(fd, bytes, 0, 4, at), { code: "EFAULT" });
+        assert.throws(() => writeSync(fd, bytes, 0, 4, at), { code: "EFAULT" });
+      }
+      closeSync(fd);
+    }
+    await using card = await plug(mixed, handlers);
+    using driver = new UserDriver();
+    for (
+      const [path, offset, code] of [
+        ["/dev/mem", first(card.address), errno.EPERM],
+        [functionPath(card.address, "resource0"), 0, errno.EINVAL],
+      ] as const
+    ) {
+      assert.equal(
+        await driver.try("map", path, offset, page, protection.both, "shared"),
+        `errno ${code}`,
+        "its driver's alone",
+      );
+    }
   },
 );
 
