@@ -45,7 +45,7 @@
  * only ever takes in more, and the other fields are there before @end is.
  */
 struct user_map {
-	struct vm_operations_struct operations;
+	struct vm_operations_struct operations;	/* const once it is used */
 	const struct vm_operations_struct *original;
 	refcount_t areas;
 	struct barkeep_bar_memory *bar;
@@ -74,8 +74,7 @@ static struct user_map *user_map_of(const struct vm_area_struct *area)
 
 	if (!operations || operations->close != user_map_close)
 		return NULL;
-	return container_of((struct vm_operations_struct *)operations, struct user_map,
-			    operations);
+	return container_of(operations, struct user_map, operations);
 }
 
 static void user_map_free(struct user_map *map)

@@ -314,7 +314,7 @@ guestTest(
         if (event.kind !== "read") continue;
         ask();
         await done;
-        event.respond(0x77);
+        event.complete(0x77);
       }
     })();
     served.catch(() => {});
