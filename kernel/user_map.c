@@ -24,7 +24,7 @@
 
 /**
  * struct user_map - what came from one area, by split, move and fork
- * @operations: of these areas
+ * @operations: of these areas, fixed before one has them
  * @original: what is behind them: the driver's
  * @areas: how many there are
  * @bar: with a reference to its device
@@ -45,7 +45,7 @@
  * only ever takes in more, and the other fields are there before @end is.
  */
 struct user_map {
-	struct vm_operations_struct operations;	/* const once it is used */
+	const struct vm_operations_struct operations;
 	const struct vm_operations_struct *original;
 	refcount_t areas;
 	struct barkeep_bar_memory *bar;
@@ -207,14 +207,25 @@ static const struct vm_operations_struct user_map_nothing = {};
 /* Puts our operations in front. The area is write-locked, or else in a fault. */
 static void user_map_take_over(struct user_map *map, struct vm_area_struct *area)
 {
-	map->original = area->vm_ops ?: &user_map_nothing;
-	map->operations = *map->original;
-	map->operations.open = user_map_open;
-	map->operations.close = user_map_close;
-	map->operations.fault = user_map_fault;
-	map->operations.access = user_map_access;
-	/* Would be called in a fault that cannot wait. */
-	map->operations.map_pages = NULL;
+	const struct vm_operations_struct *original = area->vm_ops ?: &user_map_nothing;
+	/* Not map_pages(), with which faults come that cannot wait. */
+	const struct vm_operations_struct operations = {
+		.open = user_map_open,
+		.close = user_map_close,
+		.fault = user_map_fault,
+		.access = user_map_access,
+		.huge_fault = original->huge_fault,
+		.page_mkwrite = original->page_mkwrite,
+		.pfn_mkwrite = original->pfn_mkwrite,
+		.may_split = original->may_split,
+		.mremap = original->mremap,
+		.mprotect = original->mprotect,
+		.pagesize = original->pagesize,
+		.name = original->name,
+	};
+
+	map->original = original;
+	memcpy((void *)&map->operations, &operations, sizeof(operations));
 	/* Pairs with READ_ONCE() in user_map_of() and the core's use. */
 	smp_store_release(&area->vm_ops, &map->operations);
 }
