@@ -115,10 +115,14 @@ static bool user_map_find(const struct user_map *map, unsigned long at, unsigned
 	return true;
 }
 
-/* Whether an access to a page of a BAR has to fault, each time. */
+/*
+ * Whether an access to a page of a BAR has to fault, each time. Debug registers watch
+ * the driver's mapping only: here a page with a watched range traps.
+ */
 static bool user_map_traps(const struct barkeep_bar_memory *bar, unsigned long page)
 {
-	return bar->policy[page] != BARKEEP_POLICY_MEMORY;
+	return bar->policy[page] != BARKEEP_POLICY_MEMORY ||
+	       barkeep_watch_covers(bar, (u64)page << PAGE_SHIFT, PAGE_SIZE);
 }
 
 /* What of a BAR @area shows. */

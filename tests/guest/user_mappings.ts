@@ -191,6 +191,29 @@ guestTest(
 );
 
 guestTest(
+  "a user-space driver's write to a watched range is memory, and an event",
+  async () => {
+    const { handlers, heard } = keeping();
+    const bars: DeviceSpec["bars"] = [
+      { size: 2 * page, trap: [[0, page]], watch: [{ offset: page + 0x40 }] },
+    ];
+    await using card = await plugAlone({ bars }, handlers);
+    const path = functionPath(card.address, "resource0");
+    using driver = await UserDriver.map(path, 2 * page);
+    await driver.write(page + 0x40, 0xd00b);
+    await driver.write(page + 0x44, 0x1);
+    assert.equal(await driver.read(page + 0x40), 0xd00b);
+    assert.equal(await driver.read(page + 0x44), 1);
+    assert.equal(memoryOf(card.device).getUint32(page + 0x40, true), 0xd00b);
+    assert.equal(await driver.read(0), 0);
+    assert.deepEqual(heard, [
+      ["write", page + 0x40, 4, 0xd00b],
+      ["read", 0, 4],
+    ]);
+  },
+);
+
+guestTest(
   "system calls that get a pointer into a mapping: EFAULT if it traps, else they work",
   async () => {
     const { handlers, heard } = keeping();
