@@ -74,7 +74,7 @@ function expected(name: string): [reads: number, writes: number] | undefined {
   if (name.endsWith("of what is there")) return [2, 1]; // looks first
   if (/^(lock|xchg|xadd|cmpxchg|inc|not|bts)/.test(name)) return [1, 1];
   if (/^(add|sub|or)\w register, memory$/.test(name)) return [1, 1];
-  if (/^(add|adc|sub|sbb|or|and|xor|mov\w+) memory, /.test(name)) return [1, 0];
+  if (/^(add|adc|sub|sbb|or|and|xor|mov)\w+ memory, /.test(name)) return [1, 0];
   if (/^(cmp|test|bt[lq])/.test(name)) return [1, 0];
   if (/^mov\w+ .*, memory$/.test(name)) return [0, 1];
   return undefined;
