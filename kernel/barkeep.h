@@ -140,6 +140,8 @@ struct barkeep_registers {
  * @head: last valid head seen in @control; only moves forward, never past @tail
  * @notices: bits of enum barkeep_notice that wait for room
  * @reset: enum barkeep_reset of BARKEEP_NOTICE_RESET
+ * @faults: last fault of each kind that found no room; kind 0: there is none
+ * @fault_lock: protects @faults; interrupts off
  * @wake: wakes both of the next, from any context
  * @kicks: per CPU, what has that CPU wake the model
  * @kick_cpu: the one that was asked last; first where the model went to sleep
@@ -154,6 +156,8 @@ struct barkeep_ring {
 	atomic_t head ____cacheline_aligned_in_smp;
 	unsigned long notices;
 	u32 reset;
+	struct barkeep_event faults[BARKEEP_FAULT_MEMORY + 1];
+	raw_spinlock_t fault_lock;	/* see above */
 	struct irq_work wake;
 	struct barkeep_kick __percpu *kicks;
 	unsigned int kick_cpu;
@@ -316,6 +320,7 @@ enum barkeep_notice {
 	BARKEEP_NOTICE_RESET,
 	BARKEEP_NOTICE_VECTOR,
 	BARKEEP_NOTICE_CONFIG,		/* barkeep_config_space.dirty says where */
+	BARKEEP_NOTICE_FAULT,		/* barkeep_ring.faults says which */
 	BARKEEP_NOTICE_PLUGGED,
 	BARKEEP_NOTICE_UNPLUGGED,
 	BARKEEP_NOTICE_COUNT
@@ -329,6 +334,7 @@ enum barkeep_notice {
  * @dead: as if pulled from its slot: all waits end, all reads are all-ones
  * @timeout_ns: completion timeout
  * @unresponsive: the last wait timed out, so the next ones are short
+ * @unresponsive_head: until the model's head is no longer this
  * @mm: of the process that plugged, whose end is the model's
  * @notifier: on @mm
  * @ready: all parts are there, BARKEEP_PLUG has succeeded; release order
@@ -351,6 +357,7 @@ struct barkeep_device {
 	bool dead;
 	u64 timeout_ns;
 	bool unresponsive;
+	u32 unresponsive_head;
 	struct mm_struct *mm;
 	struct mmu_notifier notifier;
 	bool ready;
@@ -393,6 +400,7 @@ void barkeep_device_close(struct barkeep_device *dev);
  * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
  * @killable: a fatal signal ends the wait: the instruction is of user space
  * @spent: a wait has timed out, so it does not wait again
+ * @renewals: times that it began anew for the ring
  *
  * One for all waits of a page fault: for a slot, for room, for the completion, and
  * for each part of an access that is more than one on the bus.
@@ -402,6 +410,7 @@ struct barkeep_patience {
 	bool killable;
 	u64 start;
 	bool spent;
+	u8 renewals;
 };
 
 /* A counter on the status page, where user space may read it at any time. */
@@ -506,9 +515,10 @@ long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
 /*
  * ring.c: events. barkeep_ring_post() waits for room and is false when the
  * device is dead or its link went down. barkeep_ring_try() does not wait and is
- * false when there is no room. Nor does barkeep_ring_offer(), which leaves the room
- * that notices need, and may be called in #DB. All take the event without @sequence,
- * @time and @cpu. barkeep_notice() is for any context but NMI.
+ * false when there is no room, but for a fault, which is kept for later. Nor does
+ * barkeep_ring_offer(), which leaves the room that notices need, and may be called in
+ * #DB. All take the event without @sequence, @time and @cpu. barkeep_notice() is for
+ * any context but NMI.
  */
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
 void barkeep_ring_kick(struct barkeep_device *dev);
@@ -529,6 +539,9 @@ long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
  */
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience);
+bool barkeep_wait_room(struct barkeep_device *dev,
+		       bool (*done)(struct barkeep_device *dev, u32 arg),
+		       struct barkeep_patience *patience);
 bool barkeep_wait_killed(const struct barkeep_patience *patience);
 
 /* completion.c: non-posted accesses: reads, and writes that wait */

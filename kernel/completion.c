@@ -70,6 +70,7 @@ static bool slot_completed(struct barkeep_device *dev, u32 slot)
 	       dev->slots.ticket[slot];
 }
 
+/* With or without a slot: there are more reads at once than slots, or there is no answer. */
 static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_event *event)
 {
 	struct barkeep_event fault = *event;
@@ -91,8 +92,12 @@ static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 	u64 value = ~0ULL, high = ~0ULL;
 	u32 slot;
 
-	if (!slot_acquire(dev, &slot, patience))
+	if (!slot_acquire(dev, &slot, patience)) {
+		event->slot = BARKEEP_NO_SLOT;
+		if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
+			slot_timed_out(dev, event);
 		goto none;
+	}
 	completion = &dev->slots.completions[slot];
 
 	/* 0 stands for nobody. */

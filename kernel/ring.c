@@ -25,6 +25,9 @@
 /* Entries that accesses leave free, for notices, which cannot wait. */
 #define RING_HEADROOM	64
 
+/* How often a producer that others are quicker than waits for the whole timeout. */
+#define RENEWALS_MAX	16
+
 /* A CPU's part in waking the model. */
 struct barkeep_kick {
 	call_single_data_t call;
@@ -160,9 +163,26 @@ static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *eve
 	return true;
 }
 
+/* A fault is delivered when there is room, if no later one of its kind takes its place. */
+static void ring_keep_fault(struct barkeep_device *dev, const struct barkeep_event *event)
+{
+	struct barkeep_ring *ring = &dev->ring;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&ring->fault_lock, flags);
+	ring->faults[event->value] = *event;
+	raw_spin_unlock_irqrestore(&ring->fault_lock, flags);
+	set_bit(BARKEEP_NOTICE_FAULT, &ring->notices);
+}
+
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
 {
-	return ring_put(dev, event, 0);
+	if (ring_put(dev, event, 0))
+		return true;
+	if (event->kind != BARKEEP_EVENT_FAULT)
+		return false;
+	ring_keep_fault(dev, event);
+	return true;
 }
 
 /* With the room that accesses have. Also from #DB: see watch.c. */
@@ -197,6 +217,26 @@ static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 	return ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), RING_HEADROOM);
 }
 
+/*
+ * A ring is full while the model takes nothing from it. Where it takes events and other
+ * producers are quicker to use the room, the wait begins anew, but not for ever, and
+ * not where the CPU is lost meanwhile.
+ */
+static bool ring_wait(struct barkeep_device *dev, struct barkeep_patience *patience)
+{
+	u32 head = atomic_read(&dev->ring.head);
+
+	if (barkeep_wait_room(dev, ring_has_access_room, patience))
+		return true;
+	if (!patience->may_sleep || atomic_read(&dev->ring.head) == head ||
+	    patience->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
+		return false;
+	patience->renewals++;
+	patience->start = 0;
+	patience->spent = false;
+	return true;
+}
+
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
 		       struct barkeep_patience *patience)
 {
@@ -205,7 +245,7 @@ bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *e
 			return false;
 		if (ring_is_clear(dev) && likely(ring_put(dev, event, RING_HEADROOM)))
 			break;
-		if (barkeep_wait(dev, ring_has_access_room, 0, patience))
+		if (ring_wait(dev, patience))
 			continue;
 		if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
 			ring_link_down(dev);
@@ -281,12 +321,33 @@ static bool ring_flush_config(struct barkeep_device *dev)
 	return true;
 }
 
+/* The lock is held across the look at the ring: a later fault must not be put back. */
+static bool ring_flush_faults(struct barkeep_device *dev)
+{
+	struct barkeep_ring *ring = &dev->ring;
+	bool room = true;
+	unsigned long flags;
+	int n;
+
+	raw_spin_lock_irqsave(&ring->fault_lock, flags);
+	for (n = 0; room && n < ARRAY_SIZE(ring->faults); n++) {
+		if (ring->faults[n].kind)
+			room = ring_put(dev, &ring->faults[n], 0);
+		if (room)
+			ring->faults[n].kind = 0;
+	}
+	raw_spin_unlock_irqrestore(&ring->fault_lock, flags);
+	return room;
+}
+
 static bool ring_flush_one(struct barkeep_device *dev, unsigned int notice)
 {
 	struct barkeep_event event = { .slot = BARKEEP_NO_SLOT };
 
 	if (notice == BARKEEP_NOTICE_CONFIG)
 		return ring_flush_config(dev);
+	if (notice == BARKEEP_NOTICE_FAULT)
+		return ring_flush_faults(dev);
 	event.kind = ring_notices[notice].kind;
 	event.value = ring_notices[notice].value(dev);
 	return barkeep_ring_try(dev, &event);
@@ -361,6 +422,7 @@ int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 	atomic_set(&ring->tail, 0);
 	atomic_set(&ring->head, 0);
 	ring->notices = 0;
+	raw_spin_lock_init(&ring->fault_lock);
 	init_irq_work(&ring->wake, ring_wake);
 	ring->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	ring->entries = __vmalloc(array_size(entries, sizeof(*ring->entries)),

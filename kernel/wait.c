@@ -23,23 +23,54 @@
  * A CPU that cannot sleep is lost to the machine while it spins, so here the
  * completion timeout has a ceiling, well under what lockup detectors allow. And a
  * driver may wait again and again under one lock: once a model has let a wait time
- * out, the next ones are short, until it moves again.
+ * out, the next ones are short, until it moves again; and so they are on a CPU that
+ * has spun in long waits without changing tasks, whatever the model does.
  */
 #define ATOMIC_MAX_NS		NSEC_PER_SEC
-#define ATOMIC_UNRESPONSIVE_NS	NSEC_PER_MSEC
+#define ATOMIC_HOPELESS_NS	NSEC_PER_MSEC
+#define ATOMIC_SPELL_NS		(5ULL * NSEC_PER_SEC)
 #define UNRESPONSIVE_NS		(50 * NSEC_PER_MSEC)
 
-static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience *patience)
-{
-	bool unresponsive = READ_ONCE(dev->unresponsive);
+/*
+ * How long a CPU has spun in long waits since it last changed tasks. An interrupt that
+ * changes it in the middle of a change costs some accuracy, as does migration.
+ */
+struct wait_spell {
+	struct task_struct *task;
+	unsigned long switches;
+	u64 ns;
+};
 
+static DEFINE_PER_CPU(struct wait_spell, wait_spells);
+
+/* The current CPU's, begun anew if another task was here. */
+static struct wait_spell *wait_spell(void)
+{
+	struct wait_spell *spell = raw_cpu_ptr(&wait_spells);
+	unsigned long switches = current->nvcsw + current->nivcsw;
+
+	if (spell->task != current || spell->switches != switches)
+		*spell = (struct wait_spell){ current, switches, 0 };
+	return spell;
+}
+
+/* On the only CPU no model runs while a driver spins that nothing preempts. */
+static bool wait_is_hopeless(void)
+{
+	return (num_online_cpus() == 1 && !preemptible()) ||
+	       wait_spell()->ns >= ATOMIC_SPELL_NS;
+}
+
+/* @hurry: the model may have stopped, and this may be one wait of many. */
+static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience *patience,
+		      bool hurry)
+{
 	if (patience->spent)
 		return 0;
 	if (patience->may_sleep)
-		return unresponsive ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) :
-				      dev->timeout_ns;
+		return hurry ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) : dev->timeout_ns;
 	return min_t(u64, dev->timeout_ns,
-		     unresponsive ? ATOMIC_UNRESPONSIVE_NS : ATOMIC_MAX_NS);
+		     hurry || wait_is_hopeless() ? ATOMIC_HOPELESS_NS : ATOMIC_MAX_NS);
 }
 
 /* An instruction of user space that is not to be finished. */
@@ -71,43 +102,85 @@ static bool wait_asleep(struct barkeep_device *dev,
 
 static bool wait_spinning(struct barkeep_device *dev,
 			  bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg,
-			  struct barkeep_patience *patience)
+			  struct barkeep_patience *patience, u64 limit)
 {
-	u64 limit = wait_limit(dev, patience);
-	u64 spent, kick = KICK_NS;
+	u64 now = ktime_get_mono_fast_ns(), spent, kick = KICK_NS;
+	u64 begin = now;
+	bool ret;
 	int n;
 
 	if (!patience->start)
-		patience->start = ktime_get_mono_fast_ns();
+		patience->start = now;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
-			if (done(dev, arg))
-				return true;
+			ret = done(dev, arg);
+			if (ret)
+				goto out;
 			cpu_relax();
 		}
-		spent = ktime_get_mono_fast_ns() - patience->start;
-		if (READ_ONCE(dev->dead) || spent >= limit || barkeep_wait_killed(patience))
-			return done(dev, arg);
-		if (patience->may_sleep && (spent >= SPIN_NS || need_resched()))
+		now = ktime_get_mono_fast_ns();
+		spent = now - patience->start;
+		if (READ_ONCE(dev->dead) || spent >= limit || barkeep_wait_killed(patience)) {
+			ret = done(dev, arg);
+			goto out;
+		}
+		if (patience->may_sleep &&
+		    (spent >= SPIN_NS || need_resched() || num_online_cpus() == 1))
 			return wait_asleep(dev, done, arg, limit - spent, patience);
 		if (irqs_disabled() && spent >= kick) {
 			barkeep_ring_kick(dev);
 			kick += KICK_NS;
 		}
 	}
+out:
+	/* A model that answers at its pace is none to be hurried. */
+	if (!patience->may_sleep && now - begin >= ATOMIC_HOPELESS_NS)
+		wait_spell()->ns += now - begin;
+	return ret;
 }
 
-bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, struct barkeep_patience *patience)
+static bool wait_within(struct barkeep_device *dev,
+			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg,
+			struct barkeep_patience *patience, u64 limit)
 {
-	bool ret = wait_spinning(dev, done, arg, patience);
+	bool ret = wait_spinning(dev, done, arg, patience, limit);
 
 	if (!ret)
 		patience->spent = true;
+	return ret;
+}
+
+/* Whether a wait has timed out and the model has taken no event since. */
+static bool wait_is_unresponsive(struct barkeep_device *dev)
+{
+	return READ_ONCE(dev->unresponsive) &&
+	       READ_ONCE(dev->ring.control->head) == READ_ONCE(dev->unresponsive_head);
+}
+
+/* For what the model gives to this one access: a completion, a slot. */
+bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
+		  u32 arg, struct barkeep_patience *patience)
+{
+	u64 limit = wait_limit(dev, patience, wait_is_unresponsive(dev));
+	bool ret = wait_within(dev, done, arg, patience, limit);
+
 	/* The model is not to blame for a signal. */
 	if (!ret && barkeep_wait_killed(patience))
 		return false;
+	if (!ret)
+		WRITE_ONCE(dev->unresponsive_head, READ_ONCE(dev->ring.control->head));
 	if (unlikely(READ_ONCE(dev->unresponsive) == ret))
 		WRITE_ONCE(dev->unresponsive, !ret);
 	return ret;
+}
+
+/*
+ * For room in the ring. Whoever waits for it in vain takes the link down, so it is
+ * waited for once and never in a hurry.
+ */
+bool barkeep_wait_room(struct barkeep_device *dev,
+		       bool (*done)(struct barkeep_device *dev, u32 arg),
+		       struct barkeep_patience *patience)
+{
+	return wait_within(dev, done, 0, patience, wait_limit(dev, patience, false));
 }

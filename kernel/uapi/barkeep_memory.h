@@ -98,6 +98,10 @@ enum barkeep_reset {
  *	down; every later access completes as all-ones until unplug
  * @BARKEEP_FAULT_MEMORY: a write to a `memory` page was lost, because there was no
  *	memory for the page
+ *
+ * A fault that finds the ring full is told when there is room, the last of each; the
+ * counters of barkeep_status have them all. A read that timed out without a slot,
+ * because BARKEEP_SLOTS others waited, has BARKEEP_NO_SLOT.
  */
 enum barkeep_fault {
 	BARKEEP_FAULT_TIMEOUT = 1,
