@@ -50,6 +50,8 @@ struct exerciser_mapping {
  * @buffers: memory that the device may access
  * @vectors: how many are requested
  * @vector: their counts
+ * @handled: what interrupt handlers read, if it is set
+ * @last: what they read last
  * @answer: of the last command
  */
 struct exerciser {
@@ -64,10 +66,20 @@ struct exerciser {
 	struct list_head buffers;
 	int vectors;
 	struct exerciser_vector vector[VECTORS_MAX];
+	void __iomem *handled;
+	u32 last;
 	char answer[ANSWER_BYTES];
 };
 
-enum exerciser_context { CONTEXT_PROCESS, CONTEXT_ATOMIC, CONTEXT_OFF };
+enum exerciser_context {
+	CONTEXT_PROCESS,
+	CONTEXT_ATOMIC,
+	CONTEXT_OFF,
+	CONTEXT_RCU,
+	CONTEXT_NOFAULT,
+	CONTEXT_TIMER,
+	CONTEXT_HARDIRQ,
+};
 
 /* What a command does at one register: a store, a load, or both in this order. */
 struct exerciser_access {
@@ -107,9 +119,14 @@ int exerciser_memory(struct exerciser *exerciser, const u64 *arguments, char *an
 int exerciser_vectors(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_intx(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_interrupts(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_handler(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_many(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_stream(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_reset(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_power(struct exerciser *exerciser, const u64 *arguments, char *answer);
 
+u64 exerciser_access_here(const struct exerciser_access *access);
 u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
 			u64 context);
 bool exerciser_width_ok(u64 width);

@@ -7,7 +7,10 @@
 static irqreturn_t exerciser_interrupt(int irq, void *data)
 {
 	struct exerciser_vector *vector = data;
+	void __iomem *handled = READ_ONCE(vector->exerciser->handled);
 
+	if (handled)
+		WRITE_ONCE(vector->exerciser->last, readl(handled));
 	atomic_inc(&vector->count);
 	/* A level that nobody lowers: what a test looks at is that it came. */
 	if (!pci_dev_msi_enabled(vector->exerciser->pdev))
@@ -99,6 +102,22 @@ int exerciser_interrupts(struct exerciser *exerciser, const u64 *arguments, char
 		length += scnprintf(answer + length, ANSWER_BYTES - length,
 				    "%s%d", n ? " " : "",
 				    atomic_read(&exerciser->vector[n].count));
+	return 0;
+}
+
+int exerciser_handler(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	void __iomem *at;
+	int ret = exerciser_at(exerciser, arguments, 4, &at);
+
+	if (!ret)
+		WRITE_ONCE(exerciser->handled, at);
+	return ret;
+}
+
+int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	sprintf(answer, "%#x", READ_ONCE(exerciser->last));
 	return 0;
 }
 

@@ -41,11 +41,20 @@
  *	vectors COUNT				MSI vectors; 0 frees them
  *	intx 0|1				the line instead
  *	interrupts				answers a count for each vector
+ *	handler BAR OFFSET			interrupt handlers read 4 bytes there
+ *	handled					answers what they read last
+ *	many COUNT BAR				mappings at once, of a page each; writes to
+ *						and reads from all, answers how many
+ *						reads were wrong
+ *	stream THREADS COUNT [EVERY [CONTEXT [SPARE]]]	from all CPUs, but for SPARE - 1;
+ *						answers how many reads were wrong,
+ *						and how many of these all-ones
  *	reset					Function Level Reset
  *	power 0|3				PM state
  *
- * CONTEXT is process, atomic (a spinlock held) or off (interrupts off); DIRECTION
- * is to, from or both; DOOR is a name of the table in exerciser_map.c.
+ * CONTEXT is process, atomic (a spinlock held), off (interrupts off), rcu (a reader of
+ * it), nofault (page faults disabled), timer (its softirq) or hardirq (an interrupt's
+ * handler); DIRECTION is to, from or both; DOOR is a name of the table in exerciser_map.c.
  */
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
@@ -98,6 +107,10 @@ static const struct {
 	{ "vectors", 1, exerciser_vectors },
 	{ "intx", 1, exerciser_intx },
 	{ "interrupts", 0, exerciser_interrupts },
+	{ "handler", 2, exerciser_handler },
+	{ "handled", 0, exerciser_handled },
+	{ "many", 2, exerciser_many },
+	{ "stream", 2, exerciser_stream },
 	{ "reset", 0, exerciser_reset },
 	{ "power", 1, exerciser_power },
 };
@@ -109,6 +122,10 @@ static const struct {
 	{ "process", CONTEXT_PROCESS },
 	{ "atomic", CONTEXT_ATOMIC },
 	{ "off", CONTEXT_OFF },
+	{ "rcu", CONTEXT_RCU },
+	{ "nofault", CONTEXT_NOFAULT },
+	{ "timer", CONTEXT_TIMER },
+	{ "hardirq", CONTEXT_HARDIRQ },
 	{ "to", DMA_TO_DEVICE },
 	{ "from", DMA_FROM_DEVICE },
 	{ "both", DMA_BIDIRECTIONAL },

@@ -56,33 +56,11 @@ static void exerciser_store(void __iomem *at, u64 width, u64 value)
 	}
 }
 
-static u64 exerciser_access_here(const struct exerciser_access *access)
+u64 exerciser_access_here(const struct exerciser_access *access)
 {
 	if (access->store)
 		exerciser_store(access->at, access->width, access->value);
 	return access->load ? exerciser_load(access->at, access->width) : 0;
-}
-
-u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_access *access,
-			u64 context)
-{
-	unsigned long flags;
-	u64 ret;
-
-	switch (context) {
-	case CONTEXT_ATOMIC:
-		spin_lock(&exerciser->spin);
-		ret = exerciser_access_here(access);
-		spin_unlock(&exerciser->spin);
-		return ret;
-	case CONTEXT_OFF:
-		local_irq_save(flags);
-		ret = exerciser_access_here(access);
-		local_irq_restore(flags);
-		return ret;
-	default:
-		return exerciser_access_here(access);
-	}
 }
 
 bool exerciser_width_ok(u64 width)
