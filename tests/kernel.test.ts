@@ -15,6 +15,7 @@ import { helperPath } from "../ffi/helper.ts";
 import { buildModules, runInVm, type VmResult } from "../kernel/vm.ts";
 import { cachePath, makeDirectory } from "../kernel/vm/cache.ts";
 import { cases } from "./guest/all.ts";
+import { type Machine, machines } from "./guest/machines.ts";
 import { buildRaw } from "./guest/raw.ts";
 import { buildUserDriver } from "./guest/user_driver.ts";
 import type { Outcome } from "./guest/run.ts";
@@ -25,8 +26,22 @@ const path = (relative: string): string =>
 /** Models killed in a row, with ten devices each. */
 const kills = Number(process.env.BARKEEP_KILLS ?? 5);
 
+/** What the cases do more of if asked to. */
+const passed = [
+  "BARKEEP_SEED",
+  "BARKEEP_STREAM",
+  "BARKEEP_IOCTLS",
+  "BARKEEP_PROCESSES",
+];
+
 /** Seconds for all that runs in one guest; a busy machine takes 20 for a kill. */
-const limit = 380 + 20 * kills;
+const limit = 380 + 20 * kills + more("BARKEEP_STREAM", 500) +
+  more("BARKEEP_IOCTLS", 2000) + more("BARKEEP_PROCESSES", 0.1);
+
+/** Seconds for as much of it as is asked for, with so many a second. */
+function more(name: string, each: number): number {
+  return Number(process.env[name] ?? 0) / each;
+}
 
 interface Boot {
   readonly result: VmResult;
@@ -63,20 +78,25 @@ function changeAbi(directory: string): void {
   edit("Kbuild", /^obj-m \+= drivers\/$/m, "");
 }
 
-/** One boot for all cases. The VM loses what it builds, so all is built here. */
-async function boot(kernel: string): Promise<Boot> {
+/** One boot for all its cases. The VM loses what it builds, so all is built here. */
+async function boot(kernel: string, machine: Machine): Promise<Boot> {
   await helperPath();
+  const { cpus, memory, model } = machines[machine];
   const env = {
     BARKEEP_RAW: await buildRaw(),
     BARKEEP_USER_DRIVER: await buildUserDriver(),
     BARKEEP_OTHER_ABI: await otherAbi(kernel),
+    BARKEEP_MACHINE: machine,
     BARKEEP_KILLS: String(kills),
-    BARKEEP_SEED: process.env.BARKEEP_SEED ?? "",
+    ...Object.fromEntries(
+      passed.map((name) => [name, process.env[name] ?? ""]),
+    ),
   };
   const result = await runInVm({
     kernel,
-    // CPU 0 is the driver's, which may not let go of it.
-    command: ["taskset", "-c", "1", process.execPath, path("./guest/run.ts")],
+    cpus,
+    memory,
+    command: ["taskset", "-c", model, process.execPath, path("./guest/run.ts")],
     env,
     qemu: ["-device", "edu"],
     capture: true,
@@ -91,29 +111,38 @@ async function boot(kernel: string): Promise<Boot> {
   return { result, outcomes };
 }
 
+const names = Object.keys(machines) as Machine[];
 for (const kernel of ["6.1", "6.12"]) {
-  describe(`Linux ${kernel}`, () => {
-    let booting: Promise<Boot> | undefined;
-    const booted = (): Promise<Boot> => booting ??= boot(kernel);
-    const patient = { timeout: (limit + 300) * 1000 };
+  for (const machine of names) {
+    const { cpus } = machines[machine];
+    describe(`Linux ${kernel} on ${machine} CPU${cpus > 1 ? "s" : ""}`, () => {
+      let booting: Promise<Boot> | undefined;
+      const booted = (): Promise<Boot> => booting ??= boot(kernel, machine);
+      const patient = { timeout: (limit + 300) * 1000 };
+      const own = cases.filter((one) => one.machine === machine);
 
-    for (const { name } of cases) {
-      test(name, patient, async () => {
-        const outcome = (await booted()).outcomes.get(name);
-        assert.ok(outcome, "the guest ended before it");
-        if (outcome.error) assert.fail(outcome.error);
+      for (const { name } of own) {
+        test(name, patient, async () => {
+          const outcome = (await booted()).outcomes.get(name);
+          assert.ok(outcome, "the guest ended before it");
+          if (outcome.error) assert.fail(outcome.error);
+        });
+      }
+
+      test(
+        "the guest ran every case, and ended by itself",
+        patient,
+        async () => {
+          const { result, outcomes } = await booted();
+          assert.equal(outcomes.size, own.length, result.stderr);
+          assert.equal(result.status, 0, result.stderr);
+        },
+      );
+
+      test("the kernel's log has no complaint", patient, async () => {
+        const { problems } = (await booted()).result;
+        assert.deepEqual(problems, []);
       });
-    }
-
-    test("the guest ran every case, and ended by itself", patient, async () => {
-      const { result, outcomes } = await booted();
-      assert.equal(outcomes.size, cases.length, result.stderr);
-      assert.equal(result.status, 0, result.stderr);
     });
-
-    test("the kernel's log has no complaint", patient, async () => {
-      const { problems } = (await booted()).result;
-      assert.deepEqual(problems, []);
-    });
-  });
+  }
 }

@@ -25,6 +25,7 @@ import {
   open,
 } from "../../mod.ts";
 import { noticeKinds } from "../../ffi/handlers.ts";
+import type { Machine } from "./machines.ts";
 
 /** A test that runs in the VM. */
 export interface GuestCase {
@@ -35,6 +36,8 @@ export interface GuestCase {
   readonly limit: number;
   /** What its random words begin with. */
   readonly seed?: bigint;
+  /** Which machine it needs. */
+  readonly machine: Machine;
 }
 
 /** All cases, in the order of their registration. */
@@ -44,9 +47,13 @@ export const cases: GuestCase[] = [];
 export function guestTest(
   name: string,
   body: () => Awaitable<void>,
-  { limit = 90, seed }: { limit?: number; seed?: bigint } = {},
+  { limit = 90, seed, machine = "two" }: {
+    limit?: number;
+    seed?: bigint;
+    machine?: Machine;
+  } = {},
 ): void {
-  cases.push({ name, body, limit, seed });
+  cases.push({ name, body, limit, seed, machine });
 }
 
 export { sleep };
@@ -84,7 +91,14 @@ export function isPresent(address: string): boolean {
 }
 
 /** Where in an access's way the driver stands: see the exerciser. */
-export type Context = "process" | "atomic" | "off";
+export type Context =
+  | "process"
+  | "atomic"
+  | "off"
+  | "rcu"
+  | "nofault"
+  | "timer"
+  | "hardirq";
 
 /**
  * A command a line; on CPU 0, away from the model. A driver that spins there
@@ -134,6 +148,11 @@ export class Exerciser implements Disposable {
 
   [Symbol.dispose](): void {
     this.#process.stdin.end();
+  }
+
+  /** Number of the process that gives the commands. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** Whether a command of it waits for one that was given before. */

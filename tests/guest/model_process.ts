@@ -66,6 +66,11 @@ export class ModelProcess implements AsyncDisposable {
     });
   }
 
+  /** Number of the process. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** What it printed to standard output so far. */
   get lines(): readonly string[] {
     return this.#lines;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -82,4 +83,119 @@ EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int stop, u
 		}
 	} while (poll(&asked, 1, 0) <= 0);
 	return 0;
+}
+
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* A word of a struct, or a pointer: often one that leads somewhere. */
+static uint64_t random_word(uint64_t *state, unsigned char *memory)
+{
+	uint64_t random = random_next(state);
+
+	switch (random >> 60) {
+	case 0 ... 4:
+		return 0;
+	case 5 ... 7:
+		return random & 0xffff;
+	case 8:
+		return (random & 0xff) << 32 | (random >> 8 & 0xff);
+	case 9 ... 11:
+		return (uintptr_t)memory + (random & 0x3fff);
+	case 12:
+		/* Its end cannot be accessed. */
+		return (uintptr_t)memory + 0x8000 - (random & 0xff);
+	case 13:
+		return 0xffff888000000000 + (random & 0xffffffff);
+	case 14:
+		return -(random & 0xffff);
+	default:
+		return random;
+	}
+}
+
+/* Sizes of what a kernel may know, and of what none does. */
+static uint32_t random_size(uint64_t *state)
+{
+	static const uint32_t sizes[] = { 0, 1, 7, 8, 12, 16, 24, 32, 56, 64, 72, 88, 96, 100,
+					  4096, 4097, 1 << 20, 1u << 31, UINT32_MAX };
+	uint64_t random = random_next(state);
+
+	return random & 1 << 20 ? sizes[random % (sizeof(sizes) / sizeof(*sizes))] :
+				  (uint32_t)(8 * (random % 16));
+}
+
+static int is_documented(int error)
+{
+	static const int documented[] = { EPERM, EINTR, EAGAIN, E2BIG, ENOMEM, EACCES, EFAULT,
+					  EBUSY, ENODEV, EINVAL, ENOSPC, ENOTTY, ERANGE,
+					  EOPNOTSUPP, ETIMEDOUT, EIO };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(documented) / sizeof(*documented); i++) {
+		if (documented[i] == error)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Makes @count random ioctls. Their structs, and half of what these point to, are in
+ * 32 KiB at @memory, behind which nothing is mapped. Answers how many succeeded, or
+ * minus the first errno that is not in the header.
+ */
+EXPORT int raw_random_ioctls(int device, uint32_t count, unsigned char *memory, uint64_t seed)
+{
+	uint64_t state = seed | 1;
+	int succeeded = 0;
+
+	while (count--) {
+		uint64_t random = random_next(&state);
+		uint32_t number = random % 8, size = random_size(&state);
+		unsigned char *at = memory + 8 * (random >> 8 & 0xff);
+		uint64_t words[12];
+		int i, ret;
+
+		for (i = 0; i < 12; i++)
+			words[i] = random_word(&state, memory);
+		words[0] = size | (random >> 40 & 7 ? 0 : random_next(&state) << 32);
+		/* Two in a hundred of these would end the device. */
+		if (number == 2 && random >> 32 & 0x3f)
+			number = 0;
+		if (number == 3)
+			words[1] &= 0xffff;
+		if (!(random >> 43 & 15))
+			number = random_next(&state);
+		else
+			number |= 0xb700;
+		memcpy(at, words, sizeof(words));
+		/* Else what is behind it is garbage. */
+		if (random >> 47 & 1)
+			memset(at + sizeof(words), 0, 4096);
+		if (!(random >> 48 & 15))
+			at = (void *)(uintptr_t)random_word(&state, memory);
+		ret = ioctl(device, number, at);
+		if (ret >= 0)
+			succeeded++;
+		else if (!is_documented(errno))
+			return -errno;
+	}
+	return succeeded;
+}
+
+/* So many bytes behind which nothing is mapped, or NULL. */
+EXPORT void *raw_fenced(uint64_t bytes)
+{
+	unsigned char *memory = mmap(NULL, bytes + 4096, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	munmap(memory + bytes, 4096);
+	return memory;
 }

@@ -68,7 +68,9 @@ export const plugFields = {
   timeout: 64,
   domain: 68,
   registers: 72,
+  watches: 80,
   registerCount: 88,
+  watchCount: 92,
 } as const;
 
 interface Library {
@@ -91,6 +93,13 @@ interface Library {
     stop: number,
     seed: bigint,
   ): number;
+  raw_random_ioctls(
+    device: number,
+    count: number,
+    memory: number,
+    seed: bigint,
+  ): number;
+  raw_fenced(bytes: bigint): number;
 }
 
 interface Ffi {
@@ -145,6 +154,8 @@ export async function loadRaw(): Promise<Library> {
     raw_ioctl: { args: [i32, u32, "ptr"], returns: i32 },
     raw_ioctl_at: { args: [i32, u32, u64], returns: i32 },
     raw_map: { args: [i32, u64, u64, i32, i32, i32], returns: i32 },
+    raw_random_ioctls: { args: [i32, u32, "ptr", u64], returns: i32 },
+    raw_fenced: { args: [u64], returns: "ptr" },
     raw_scribble: { args: [i32, u64, u64, i32, u64], returns: i32 },
   }).symbols as Library;
 }

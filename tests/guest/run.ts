@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * Runs the cases in the VM and prints a line of JSON for each. An argument is a
- * pattern that the names have to match:
+ * Runs the cases in the VM and prints a line of JSON for each: those that are for
+ * `BARKEEP_MACHINE`, a name in `machines.ts`. An argument is a pattern that the
+ * names have to match:
  *
  * ```sh
  * bun kernel/vm.ts -- bun tests/guest/run.ts BAR
+ * bun kernel/vm.ts --cpus 1 --env BARKEEP_MACHINE=one -- bun tests/guest/run.ts
  * ```
  *
  * @module
@@ -120,12 +122,14 @@ async function runCase(one: GuestCase, log: KernelLog): Promise<Outcome> {
 
 if (import.meta.main) {
   const pattern = new RegExp(process.argv[2] ?? "");
+  const wanted = process.env.BARKEEP_MACHINE ?? "two";
   const log = new KernelLog();
   log.problems(); // the boot's are not ours
   execFileSync("insmod", [`${modules}/exerciser.ko`]);
   execFileSync("insmod", [`${modules}/bench.ko`]);
   let late = false;
-  for (const one of cases.filter(({ name }) => pattern.test(name))) {
+  const here = cases.filter(({ machine }) => machine === wanted);
+  for (const one of here.filter(({ name }) => pattern.test(name))) {
     const outcome = await runCase(one, log);
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
     // What it does would be the next one's trouble.

@@ -92,6 +92,9 @@ const order = [
   ] as const,
 ];
 
+/** Bytes of the first version of a struct that has grown since. */
+const first: Partial<Record<keyof typeof ioctls, number>> = { plug: 72 };
+
 guestTest("an ioctl that is not there is ENOTTY", async () => {
   using device = await openPlugged();
   const { number } = ioctls.info;
@@ -107,8 +110,7 @@ guestTest("a struct that is too short is EINVAL, for every ioctl", async () => {
   for (const name of order) {
     const { number, size } = ioctls[name];
     const argument = struct({ size });
-    // The first version of info ended before its features.
-    const least = name === "info" ? 16 : size;
+    const least = first[name] ?? size;
     for (const short of [0, 1, 7, least - 1]) {
       set(argument, 0, short);
       const outcome = device.call(number, argument);
