@@ -204,14 +204,17 @@ static bool wide_write(struct barkeep_emulation *emulation, unsigned long addres
 		       const struct barkeep_wide *value)
 {
 	struct barkeep_target target;
+	bool ok;
 
 	if (!is_within_page(address, sizeof(*value)) ||
 	    !target_find(emulation, address, &target))
 		return operand_write(emulation, address, 8, value->low) &&
 		       operand_write(emulation, address + 8, 8, value->high);
-	barkeep_access_write_wide(target.bar, target.offset, value, emulation->patience);
+	ok = !target.read_only;
+	if (likely(ok))
+		barkeep_access_write_wide(target.bar, target.offset, value, emulation->patience);
 	target_release(&target);
-	return true;
+	return ok;
 }
 
 /* Those of user space; barkeep_fetch() lets none of the kernel's through. */

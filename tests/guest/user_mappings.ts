@@ -191,6 +191,36 @@ guestTest(
 );
 
 guestTest(
+  "16-byte SSE moves and locked instructions of a user-space driver arrive whole",
+  async () => {
+    const { handlers, heard, view } = keeping();
+    await using card = await plugAlone(mixed, handlers);
+    const path = functionPath(card.address, "resource0");
+    using driver = await UserDriver.map(path, 4 * page);
+    const [low, high] = [0x1122_3344_5566_7788n, 0x0100_0000_0000_0001n];
+    for (const at of [0x40, 2 * page, 3 * page]) {
+      await driver.run("write", 16, at, low);
+      assert.equal(await driver.run("read", 16, at), 0n, "low ^ high");
+      await driver.run("write", 8, at + 8, high);
+      assert.equal(await driver.run("read", 16, at), low ^ high);
+    }
+    await driver.read(0);
+    assert.equal(view.getBigUint64(0x40, true), low);
+    assert.equal(view.getBigUint64(0x48, true), high);
+    heard.length = 0;
+    await driver.write(0x80, 40);
+    assert.equal(await driver.run("add", 0x80, 2), 40n);
+    assert.equal(await driver.read(0x80), 42);
+    assert.deepEqual(heard, [
+      ["write", 0x80, 4, 40],
+      ["read", 0x80, 4],
+      ["write", 0x80, 4, 42],
+      ["read", 0x80, 4],
+    ]);
+  },
+);
+
+guestTest(
   "a user-space driver's write to a watched range is memory, and an event",
   async () => {
     const { handlers, heard } = keeping();
