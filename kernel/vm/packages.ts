@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { release as hostRelease } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
+import { download, updateLists } from "./apt.ts";
 import { cached, cachePath } from "./cache.ts";
 import { VmError } from "./errors.ts";
 import { run, say } from "./process.ts";
@@ -151,12 +151,6 @@ async function packagesOf(release: string): Promise<string[]> {
   return [`linux-image-${release}`, headers, ...new Set(names)];
 }
 
-async function updateLists(): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  say("updating the package lists");
-  await run(["apt-get", "update"], { show: true });
-}
-
 async function unpack(
   release: string,
   to: string,
@@ -166,28 +160,7 @@ async function unpack(
   mkdirSync(downloads, { recursive: true });
   const packages = await packagesOf(release);
   say(`downloading Linux ${release} (about 100 MB, once)`);
-  // Not as user _apt, who may not write into our cache.
-  const download = [
-    "apt-get",
-    "-o",
-    "APT::Sandbox::User=root",
-    "download",
-    ...packages,
-  ];
-  const options = { cwd: downloads, show: true };
-  let result = await run(download, options);
-  if (result.status !== 0) {
-    await updateLists();
-    result = await run(download, options);
-  }
-  if (result.status !== 0) {
-    throw new VmError(
-      "DOWNLOAD_FAILED",
-      `apt-get could not download ${
-        packages.join(" ")
-      }: ${result.stderr.trim()}\nRun apt-get update as root, then try again`,
-    );
-  }
+  await download(packages, downloads);
   say(`unpacking Linux ${release}`);
   for (const file of readdirSync(downloads)) {
     const path = join(downloads, file);
