@@ -12,6 +12,12 @@
 
 #include "barkeep.h"
 
+/*
+ * Numbers the interrupt domains: their names are unique in debugfs, and live longer
+ * than a device's PCI domain is its own.
+ */
+static atomic_t irq_serial;
+
 /* Where x86 sends its own messages, so that no memory has this address. */
 #define IRQ_MESSAGE_ADDRESS	0xfee00000
 
@@ -304,7 +310,8 @@ static int irq_intx_create(struct barkeep_device *dev)
 {
 	struct barkeep_irqs *irqs = &dev->irqs;
 
-	irqs->intx_fwnode = irq_domain_alloc_named_id_fwnode("barkeep-INTx", dev->sysdata.domain);
+	irqs->intx_fwnode = irq_domain_alloc_named_id_fwnode("barkeep-INTx",
+							     atomic_inc_return(&irq_serial));
 	if (!irqs->intx_fwnode)
 		return -ENOMEM;
 	irqs->intx_domain = irq_domain_create_linear(irqs->intx_fwnode, 1, &irq_intx_ops, dev);
@@ -324,7 +331,8 @@ int barkeep_irq_init(struct barkeep_device *dev)
 	barkeep_vector_init(dev, &irqs->intx);
 	irqs->intx_masked = true;
 
-	irqs->msi_fwnode = irq_domain_alloc_named_id_fwnode("barkeep-MSI", dev->sysdata.domain);
+	irqs->msi_fwnode = irq_domain_alloc_named_id_fwnode("barkeep-MSI",
+							    atomic_inc_return(&irq_serial));
 	if (!irqs->msi_fwnode)
 		goto err;
 	irqs->msi_domain = pci_msi_create_irq_domain(irqs->msi_fwnode, &irq_msi_info, NULL);
