@@ -112,7 +112,7 @@ export interface DeviceSpec<Bars extends BarSpecs = BarSpecs> {
   /**
    * Milliseconds that a read waits for its completion; then it is all-ones, and
    * a `fault` event. Default 50; 2000 in a throw-away VM whose CPU is emulated,
-   * which may not come to the model for a while.
+   * which may not come to the model for a while. `BARKEEP_SLOW` multiplies it.
    */
   readonly timeout?: number;
   /** Events that the ring holds: a power of two, 256 to 65536 (default 1024). */
@@ -122,7 +122,9 @@ export interface DeviceSpec<Bars extends BarSpecs = BarSpecs> {
 }
 
 /** {@link DeviceSpec.timeout} where a specification has none. */
-export const defaultTimeout = process.env.BARKEEP_EMULATED === "1" ? 2000 : 50;
+export const defaultTimeout =
+  (process.env.BARKEEP_EMULATED === "1" ? 2000 : 50) *
+  Number(process.env.BARKEEP_SLOW || 1);
 
 const specKeys: Record<keyof DeviceSpec, true> = {
   id: true,

@@ -28,7 +28,7 @@ Runs a command in a throw-away VM; without a command, a shell.
   --kernel NAME      ${kernelNames.join(", ")} (default 6.12)
   --timeout SECONDS  kill the VM after this time and exit with 124
   --cpus N           default 2
-  --memory MIB       default 1024
+  --memory MIB       default 1024, or what the kernel needs
   --env NAME=VALUE   add to the command's environment; may be repeated
   --tty              give the command a terminal
   --log FILE         keep the guest's kernel log

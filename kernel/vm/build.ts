@@ -143,6 +143,7 @@ async function make(kernel: Kernel, copy: string): Promise<string> {
     "make",
     "-C",
     kernel.headers,
+    ...(kernel.make ?? []),
     `M=${copy}`,
     `-j${availableParallelism()}`,
     "W=1",

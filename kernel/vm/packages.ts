@@ -13,6 +13,7 @@ import { release as hostRelease } from "node:os";
 import { join } from "node:path";
 import { download, updateLists } from "./apt.ts";
 import { cached, cachePath } from "./cache.ts";
+import { debugKernel } from "./debug_kernel.ts";
 import { VmError } from "./errors.ts";
 import { run, say } from "./process.ts";
 
@@ -26,6 +27,12 @@ export interface Kernel {
   readonly modules: string;
   /** Where `make -C` builds modules for it. */
   readonly headers: string;
+  /** Further arguments of that make. */
+  readonly make?: readonly string[];
+  /** MiB that a guest needs, where that is more than usual. */
+  readonly memory?: number;
+  /** How many times as long as usual things take, where that is longer. */
+  readonly slow?: number;
 }
 
 /** What `--kernel` understands, and how the packages of a series are called. */
@@ -35,11 +42,16 @@ const series: Record<string, RegExp> = {
 };
 
 /** The names that {@link kernelNamed} takes. */
-export const kernelNames: readonly string[] = [...Object.keys(series), "host"];
+export const kernelNames: readonly string[] = [
+  ...Object.keys(series),
+  "debug",
+  "host",
+];
 
 /**
  * The kernel of a series (`"6.1"`, `"6.12"`), fetched from the distribution's
- * packages into the cache when it is not there yet, or the `"host"`'s own.
+ * packages into the cache when it is not there yet, the `"debug"` kernel, built
+ * from the distribution's sources, or the `"host"`'s own.
  *
  * @throws {VmError} `BAD_OPTION` for another name, `NO_KERNEL` when there is
  * none, `DOWNLOAD_FAILED` when it could not be fetched.
@@ -51,6 +63,7 @@ export const kernelNames: readonly string[] = [...Object.keys(series), "host"];
  */
 export async function kernelNamed(name: string): Promise<Kernel> {
   if (name === "host") return hostKernel();
+  if (name === "debug") return await debugKernel();
   const pattern = series[name];
   if (!pattern) {
     throw new VmError(

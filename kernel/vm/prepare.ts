@@ -21,7 +21,7 @@ const perls = (): string[] =>
     `/usr/share/perl/${version}/Term/ANSIColor.pm`
   );
 
-const needs: Record<"boot" | "build", readonly Need[]> = {
+const needs: Record<"boot" | "build" | "kernel", readonly Need[]> = {
   boot: [
     { package: "qemu-system-x86", files: commandIn("qemu-system-x86_64") },
     { package: "kmod", files: commandIn("depmod") },
@@ -35,6 +35,17 @@ const needs: Record<"boot" | "build", readonly Need[]> = {
     { package: "libelf1", files: ["/usr/lib/x86_64-linux-gnu/libelf.so.1"] },
     // W=1 runs the kernel's kernel-doc check, which perl-base is too small for.
     { package: "perl", files: perls() },
+  ],
+  kernel: [
+    { package: "make", files: commandIn("make") },
+    { package: "gcc-12", files: commandIn("gcc-12") },
+    { package: "libc6-dev", files: ["/usr/include/stdio.h"] },
+    { package: "libelf-dev", files: ["/usr/include/gelf.h"] },
+    { package: "flex", files: commandIn("flex") },
+    { package: "bison", files: commandIn("bison") },
+    { package: "bc", files: commandIn("bc") },
+    { package: "kmod", files: commandIn("depmod") },
+    { package: "xz-utils", files: commandIn("xz") },
   ],
 };
 
@@ -50,7 +61,7 @@ const needs: Record<"boot" | "build", readonly Need[]> = {
  * await prepare("boot");
  * ```
  */
-export async function prepare(purpose: "boot" | "build"): Promise<void> {
+export async function prepare(purpose: keyof typeof needs): Promise<void> {
   const packages = missing(purpose);
   if (packages.length === 0) return;
   const install = [
@@ -92,7 +103,7 @@ export async function prepare(purpose: "boot" | "build"): Promise<void> {
   }
 }
 
-function missing(purpose: "boot" | "build"): string[] {
+function missing(purpose: keyof typeof needs): string[] {
   return needs[purpose]
     .filter((need) => !need.files.some((file) => existsSync(file)))
     .map((need) => need.package);

@@ -29,13 +29,13 @@ import { bootImage } from "./vmlinux.ts";
 export interface VmOptions {
   /** Program and arguments; without it, the user's shell. */
   readonly command?: readonly string[];
-  /** `"6.1"`, `"6.12"` (default) or `"host"`. */
+  /** `"6.1"`, `"6.12"` (default), `"debug"` or `"host"`. */
   readonly kernel?: string;
   /** Seconds from boot until the VM is killed; by default there is no limit. */
   readonly timeout?: number;
   /** Default 2: a driver that spins needs another CPU for its model. */
   readonly cpus?: number;
-  /** MiB, default 1024. */
+  /** MiB, default 1024, or what the kernel needs. */
   readonly memory?: number;
   /** Added to the command's environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -105,7 +105,7 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   const machine = {
     accelerator: await accelerator(kernel),
     cpus: options.cpus ?? 2,
-    memory: options.memory ?? 1024,
+    memory: options.memory ?? kernel.memory ?? 1024,
     image: await bootImage(kernel),
     append: options.append ?? [],
     extra: options.qemu ?? [],
@@ -116,6 +116,7 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
       ...guestEnvironment(modules),
       // For models, whose answers take longer then.
       ...(machine.accelerator === "tcg" ? { BARKEEP_EMULATED: "1" } : {}),
+      ...(kernel.slow ? { BARKEEP_SLOW: String(kernel.slow) } : {}),
       ...options.env,
     },
     cwd: options.cwd ?? process.cwd(),
