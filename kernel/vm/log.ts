@@ -3,7 +3,7 @@
 /** What makes a kernel log line a report of something wrong. */
 const reports: readonly RegExp[] = [
   /\bWARNING: /,
-  /\bBUG: /,
+  /\bBUG:? /,
   /\bkernel BUG at\b/,
   /\bOops: /,
   /\bKernel panic\b/,
@@ -24,7 +24,13 @@ const reports: readonly RegExp[] = [
   /\bUBSAN: /,
   /\bKASAN: /,
   /\bKCSAN: /,
-  /\bkmemleak: \d+ new suspected\b/,
+  /\bkmemleak: (?!Kernel memory leak detector init|Automatic memory scanning)/,
+  /\bDEBUG_LOCKS_WARN_ON\b/,
+  /\bturning off the locking correctness validator\b/,
+  /\bODEBUG: /,
+  /\bdebugfs: .* already present\b/,
+  /\bsysfs: cannot create duplicate\b/,
+  /\b(page allocation failure|vmalloc error): /,
   /\brefcount_t: /,
   /\blist_(add|del) corruption\b/,
   /\bnobody cared\b/,
