@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import { Busy, CompletionRefused, open, type ReadEvent } from "../../mod.ts";
 import { type Card, guestTest, isPresent, plug, sleep } from "./harness.ts";
+import { patiently } from "./patience.ts";
 
 const ones = 0xffff_ffff;
 
@@ -156,12 +157,15 @@ guestTest(
     let late: ReadEvent | undefined;
     let release = (): void => {};
     const answered = new Promise<void>((resolve) => release = resolve);
-    await using card = await plug({ timeout: 2000 }, async (event) => {
-      if (event.kind !== "read") return;
-      late ??= event;
-      if (event === late) return await answered;
-      event.complete(3);
-    });
+    await using card = await plug(
+      { timeout: patiently(2000) },
+      async (event) => {
+        if (event.kind !== "read") return;
+        late ??= event;
+        if (event === late) return await answered;
+        event.complete(3);
+      },
+    );
     assert.equal(await card.driver.read(0x40, 2), 0xffff);
     assert.equal(card.device.counters.timeouts, 1);
     assert.equal(late?.complete(1), false);
@@ -182,7 +186,7 @@ guestTest(
     let settle: (value: number) => void = () => {};
     const writes: number[] = [];
     const reads: number[] = [];
-    await using card = await plug({ bars, timeout: 2000 }, {
+    await using card = await plug({ bars, timeout: patiently(2000) }, {
       read(offset, _width, bar) {
         if (offset === 8) return 5;
         reads.push(bar);

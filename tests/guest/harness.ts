@@ -26,6 +26,7 @@ import {
 } from "../../mod.ts";
 import { noticeKinds } from "../../ffi/handlers.ts";
 import type { Machine } from "./machines.ts";
+import { patiently } from "./patience.ts";
 
 /** A test that runs in the VM. */
 export interface GuestCase {
@@ -38,6 +39,8 @@ export interface GuestCase {
   readonly seed?: bigint;
   /** Which machine it needs. */
   readonly machine: Machine;
+  /** It needs the debug kernel. */
+  readonly debug?: true;
 }
 
 /** All cases, in the order of their registration. */
@@ -47,13 +50,11 @@ export const cases: GuestCase[] = [];
 export function guestTest(
   name: string,
   body: () => Awaitable<void>,
-  { limit = 90, seed, machine = "two" }: {
-    limit?: number;
-    seed?: bigint;
-    machine?: Machine;
-  } = {},
+  { limit = 90, machine = "two", ...more }: Partial<
+    Omit<GuestCase, "name" | "body">
+  > = {},
 ): void {
-  cases.push({ name, body, limit, seed, machine });
+  cases.push({ name, body, limit: patiently(limit), machine, ...more });
 }
 
 export { sleep };
@@ -66,7 +67,7 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   what: string,
 ): Promise<NonNullable<T>> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + patiently(60_000);
   for (;;) {
     const found = await look();
     if (found) return found;
@@ -240,7 +241,7 @@ export interface Card<Bars extends BarSpecs = BarSpecs>
 export const plain: DeviceSpec = {
   id: { vendor: 0x1234, device: 0xc0de },
   bars: [{ size: 4096 }],
-  timeout: 5000,
+  timeout: patiently(5000),
 };
 
 /**

@@ -16,6 +16,7 @@ import {
   guestTest,
   plug,
 } from "./harness.ts";
+import { patiently } from "./patience.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -425,7 +426,7 @@ guestTest(
   async () => {
     const model = registers();
     const spec = { bars: [{ size: 64 * KiB, trap: [[0, 8 * KiB]] as const }] };
-    await using card = await plug({ ...spec, timeout: 1000 }, {
+    await using card = await plug({ ...spec, timeout: patiently(1000) }, {
       ...model,
       read: () => 0x4141_4141,
     });

@@ -99,7 +99,7 @@ const kills = Number(process.env.BARKEEP_KILLS ?? 5);
 const devices = 10;
 
 guestTest(
-  `kill -9 under traffic, ${kills} times in a row with ${devices} devices each`,
+  `kill -9 under traffic, again and again, with ${devices} devices each`,
   async () => {
     // Threads that spin with interrupts off on all CPUs keep the model from
     // answering them, so the timeout is short.

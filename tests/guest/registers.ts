@@ -20,6 +20,7 @@ import {
 } from "../../mod.ts";
 import { hammer } from "./hammer.ts";
 import { eventually, guestTest, plug, sleep } from "./harness.ts";
+import { patiently } from "./patience.ts";
 
 /** Handlers that nothing should come to. */
 function deaf(): { heard: unknown[]; handlers: Handlers } {
@@ -122,7 +123,7 @@ guestTest(
     const device = await open({
       id: { vendor: 0x1234, device: 0xbe9c },
       bars: [{ size: 16384, registers: hammered }],
-      timeout: 5000,
+      timeout: patiently(5000),
     });
     await using _unplugged = device;
     const served = device.serve({});
@@ -281,7 +282,7 @@ guestTest(
   async () => {
     const map = registers({ start: { at: 0, wait: "write" }, id: { at: 4 } });
     const bars = [{ size: 4096, registers: map }] as const;
-    await using card = await plug({ bars, timeout: 1000 });
+    await using card = await plug({ bars, timeout: patiently(1000) });
     const regs = card.device.bars[0].registers;
     let calls = 0;
     on(regs.start, () => ++calls === 1 ? new Promise(() => {}) : undefined);

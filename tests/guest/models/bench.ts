@@ -9,6 +9,7 @@
  */
 import process from "node:process";
 import { open } from "../../../mod.ts";
+import { patiently } from "../patience.ts";
 
 process.on("SIGINT", () => stop.abort());
 const stop = new AbortController();
@@ -20,7 +21,7 @@ const served = Array.from(
     const device = await open({
       id: { vendor: 0x1234, device: 0xbe9c },
       bars: [{ size: 16384, trap: [[0, 4096]], shadow: [[4096, 4096]] }],
-      timeout: Number(process.argv[3] ?? 10_000),
+      timeout: patiently(Number(process.argv[3] ?? 10_000)),
     });
     const { signal } = stop;
     const done = device.serve({ read: () => 0x600d, write() {} }, { signal });

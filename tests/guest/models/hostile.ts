@@ -10,6 +10,7 @@
 import { readdirSync, readlinkSync, writeSync } from "node:fs";
 import process from "node:process";
 import { open } from "../../../mod.ts";
+import { patiently } from "../patience.ts";
 import { loadRaw } from "../raw.ts";
 
 const library = await loadRaw();
@@ -17,7 +18,7 @@ const device = await open({
   id: { vendor: 0x1234, device: 0xbe9c },
   bars: [{ size: 16384, trap: [[0, 4096]], shadow: [[4096, 4096]] }],
   ring: 256,
-  timeout: 3000,
+  timeout: patiently(3000),
 });
 void device.serve({ read: () => 0x600d, write: () => {} });
 console.log(`plugged 1234:be9c as ${await device.plugged}`);
