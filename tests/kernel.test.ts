@@ -14,7 +14,9 @@ import { fileURLToPath } from "node:url";
 import { helperPath } from "../ffi/helper.ts";
 import { buildModules, runInVm, type VmResult } from "../kernel/vm.ts";
 import { cachePath, makeDirectory } from "../kernel/vm/cache.ts";
+import { debugSlowness } from "../kernel/vm/debug_kernel.ts";
 import { cases } from "./guest/all.ts";
+import { buildFailNth } from "./guest/fail_nth.ts";
 import { type Machine, machines } from "./guest/machines.ts";
 import { buildRaw } from "./guest/raw.ts";
 import { buildUserDriver } from "./guest/user_driver.ts";
@@ -34,9 +36,18 @@ const passed = [
   "BARKEEP_PROCESSES",
 ];
 
+/** How many times as long as usual a kernel takes; `BARKEEP_SLOW`: anything. */
+const slowness = (kernel: string): number =>
+  Number(process.env.BARKEEP_SLOW || 1) *
+  (kernel === "debug" ? debugSlowness : 1);
+
+const killsOn = (kernel: string): number =>
+  Math.ceil(kills / (kernel === "debug" ? debugSlowness : 1));
+
 /** Seconds for all that runs in one guest; a busy machine takes 20 for a kill. */
-const limit = 380 + 20 * kills + more("BARKEEP_STREAM", 500) +
-  more("BARKEEP_IOCTLS", 2000) + more("BARKEEP_PROCESSES", 0.1);
+const limit = (kernel: string): number =>
+  slowness(kernel) * (380 + 20 * killsOn(kernel) + more("BARKEEP_STREAM", 500) +
+    more("BARKEEP_IOCTLS", 2000) + more("BARKEEP_PROCESSES", 0.1));
 
 /** Seconds for as much of it as is asked for, with so many a second. */
 function more(name: string, each: number): number {
@@ -86,8 +97,10 @@ async function boot(kernel: string, machine: Machine): Promise<Boot> {
     BARKEEP_RAW: await buildRaw(),
     BARKEEP_USER_DRIVER: await buildUserDriver(),
     BARKEEP_OTHER_ABI: await otherAbi(kernel),
+    BARKEEP_FAIL_NTH: await buildFailNth(),
     BARKEEP_MACHINE: machine,
-    BARKEEP_KILLS: String(kills),
+    BARKEEP_KILLS: String(killsOn(kernel)),
+    BARKEEP_SLOW: String(slowness(kernel)),
     ...Object.fromEntries(
       passed.map((name) => [name, process.env[name] ?? ""]),
     ),
@@ -95,12 +108,13 @@ async function boot(kernel: string, machine: Machine): Promise<Boot> {
   const result = await runInVm({
     kernel,
     cpus,
-    memory,
+    // The debug kernel knows what it needs.
+    memory: kernel === "debug" ? undefined : memory,
     command: ["taskset", "-c", model, process.execPath, path("./guest/run.ts")],
     env,
     qemu: ["-device", "edu"],
     capture: true,
-    timeout: limit,
+    timeout: limit(kernel),
   });
   const outcomes = new Map<string, Outcome>();
   for (const line of result.stdout.trim().split("\n")) {
@@ -111,15 +125,24 @@ async function boot(kernel: string, machine: Machine): Promise<Boot> {
   return { result, outcomes };
 }
 
-const names = Object.keys(machines) as Machine[];
-for (const kernel of ["6.1", "6.12"]) {
+/** Where the cases run. Emulating the debug kernel's checks takes a while. */
+const kernels: Readonly<Record<string, readonly Machine[]>> = {
+  "6.1": ["one", "two", "four"],
+  "6.12": ["one", "two", "four"],
+  debug: ["two"],
+};
+
+for (const [kernel, names] of Object.entries(kernels)) {
   for (const machine of names) {
     const { cpus } = machines[machine];
     describe(`Linux ${kernel} on ${machine} CPU${cpus > 1 ? "s" : ""}`, () => {
       let booting: Promise<Boot> | undefined;
       const booted = (): Promise<Boot> => booting ??= boot(kernel, machine);
-      const patient = { timeout: (limit + 300) * 1000 };
-      const own = cases.filter((one) => one.machine === machine);
+      // Building the debug kernel takes a while, too.
+      const patient = { timeout: (limit(kernel) + 3600) * 1000 };
+      const own = cases.filter((one) =>
+        one.machine === machine && (kernel === "debug" || !one.debug)
+      );
 
       for (const { name } of own) {
         test(name, patient, async () => {

@@ -29,5 +29,7 @@ import "./edu_oracle.ts";
 import "./processes.ts";
 import "./hostile.ts";
 import "./module.ts";
+import "./fail_nth.ts";
+import "./leaks.ts";
 
 export { cases } from "./harness.ts";

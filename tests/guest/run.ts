@@ -13,7 +13,13 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+} from "node:fs";
 import { constants } from "node:fs";
 import process from "node:process";
 import { logLine, lost, scanLog } from "../../kernel/vm/log.ts";
@@ -128,8 +134,11 @@ if (import.meta.main) {
   execFileSync("insmod", [`${modules}/exerciser.ko`]);
   execFileSync("insmod", [`${modules}/bench.ko`]);
   let late = false;
-  const here = cases.filter(({ machine }) => machine === wanted);
-  for (const one of here.filter(({ name }) => pattern.test(name))) {
+  const debug = existsSync("/sys/kernel/debug/kmemleak");
+  const chosen = cases.filter((one) =>
+    one.machine === wanted && pattern.test(one.name) && (debug || !one.debug)
+  );
+  for (const one of chosen) {
     const outcome = await runCase(one, log);
     process.stdout.write(`${JSON.stringify(outcome)}\n`);
     // What it does would be the next one's trouble.
