@@ -425,9 +425,10 @@ int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 	raw_spin_lock_init(&ring->fault_lock);
 	init_irq_work(&ring->wake, ring_wake);
 	ring->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	/* ENOMEM says it; neither needs a stack in the log. */
 	ring->entries = __vmalloc(array_size(entries, sizeof(*ring->entries)),
-				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	ring->kicks = alloc_percpu_gfp(struct barkeep_kick, GFP_KERNEL_ACCOUNT);
+				  GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	ring->kicks = alloc_percpu_gfp(struct barkeep_kick, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!ring->control || !ring->entries || !ring->kicks) {
 		barkeep_ring_destroy(dev);
 		return -ENOMEM;

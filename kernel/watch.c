@@ -247,7 +247,7 @@ static int watch_arm(struct barkeep_watched *watch)
 {
 	int ret;
 
-	watch->events = alloc_percpu(struct perf_event *);
+	watch->events = alloc_percpu_gfp(struct perf_event *, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!watch->events)
 		return -ENOMEM;
 	ret = cpuhp_state_add_instance(watch_cpus, &watch->node);

@@ -24,6 +24,7 @@
  *    no version takes
  *  - EOPNOTSUPP: an unknown flag is set, or a reserved field is not zero
  *  - EFAULT: a pointer cannot be read or written
+ *  - ENOMEM: there is no memory for what the call needs
  *  - ENODEV: the file has no device plugged, or, but for BARKEEP_UNPLUG,
  *    BARKEEP_WAIT and BARKEEP_WAKE, it is gone
  *
@@ -271,16 +272,15 @@ enum barkeep_plug_flags {
  * barkeep_status.error, ends that.
  *
  * EBUSY: this file has had a device, or the domain is taken. ENOSPC: no
- * address space, or no domain, is free. EUSERS: no debug register is free for a watch.
- * ENOMEM. EINVAL: also an image whose
- * Vendor ID is 0x0000, 0x0001 or 0xffff, whose header type is not 0, whose
- * capability list leaves it or runs in a circle, or that has an MSI-X, Enhanced
- * Allocation, SR-IOV or DOE capability; BARs that overlap or have impossible
- * sizes, regions outside their BAR or not on page boundaries; registers that are
- * too many, overlap, leave their BAR, are in a page that does not trap, or are not
- * as struct barkeep_register has them; watches that overlap or are not in `memory`
- * pages. EIO, as
- * barkeep_status.error: the host found other BARs than these.
+ * address space, or no domain, is free. EUSERS: no debug register is free for a
+ * watch. EINVAL: also an image whose Vendor ID is 0x0000, 0x0001 or 0xffff, whose
+ * header type is not 0, whose capability list leaves it or runs in a circle, or
+ * that has an MSI-X, Enhanced Allocation, SR-IOV or DOE capability; BARs that
+ * overlap or have impossible sizes, regions outside their BAR or not on page
+ * boundaries; registers that are too many, overlap, leave their BAR, are in a page
+ * that does not trap, or are not as struct barkeep_register has them; watches that
+ * overlap or are not in `memory` pages. EIO, as barkeep_status.error: the host
+ * found other BARs than these.
  */
 struct barkeep_plug {
 	__u32 size;
