@@ -179,6 +179,20 @@ static u64 register_look(const struct barkeep_register *reg, u64 offset, u64 mem
 	       ((reg->reset & ~reg->readable) >> shift);
 }
 
+/* Not inlined, nor is register_tell(): what needs no event needs no stack. */
+static noinline u64 register_tell_read(struct barkeep_bar_memory *bar,
+				       const struct barkeep_register *reg, u64 offset,
+				       unsigned int width, u64 value,
+				       struct barkeep_patience *patience)
+{
+	struct barkeep_event event = register_event(bar, reg, offset, width);
+
+	event.kind = BARKEEP_EVENT_READ;
+	event.value = (value & bytes_mask(width)) << register_shift(reg, offset);
+	barkeep_ring_post(bar->dev, &event, patience);
+	return value;
+}
+
 /* As the kernel answers it. */
 static u64 register_load(struct barkeep_bar_memory *bar, const struct barkeep_register *reg,
 			 u64 offset, unsigned int width, struct barkeep_patience *patience)
@@ -189,13 +203,8 @@ static u64 register_load(struct barkeep_bar_memory *bar, const struct barkeep_re
 	u64 value = register_look(reg, offset,
 				  memory_change(register_memory(bar, offset), clear, set));
 
-	if (reg->flags & BARKEEP_REGISTER_TELL_READ) {
-		struct barkeep_event event = register_event(bar, reg, offset, width);
-
-		event.kind = BARKEEP_EVENT_READ;
-		event.value = (value & bytes_mask(width)) << shift;
-		barkeep_ring_post(bar->dev, &event, patience);
-	}
+	if (reg->flags & BARKEEP_REGISTER_TELL_READ)
+		return register_tell_read(bar, reg, offset, width, value, patience);
 	return value;
 }
 
@@ -212,7 +221,6 @@ static void register_store(struct barkeep_bar_memory *bar, const struct barkeep_
 		      set << bit);
 }
 
-/* Not inlined: what needs no event needs no stack. */
 static noinline void register_tell(struct barkeep_bar_memory *bar,
 				   const struct barkeep_register *reg, u64 offset,
 				   unsigned int width, u64 value,
@@ -285,9 +293,13 @@ u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned i
 {
 	const struct barkeep_register *reg = register_declared(bar, offset);
 
-	if (likely(reg && reg->flags & BARKEEP_REGISTER_PLAIN_READ &&
-		   register_takes(reg, offset, width)))
-		return register_look(reg, offset, READ_ONCE(*register_memory(bar, offset)));
+	if (likely(reg && register_takes(reg, offset, width))) {
+		if (likely(reg->flags & BARKEEP_REGISTER_PLAIN_READ))
+			return register_look(reg, offset,
+					     READ_ONCE(*register_memory(bar, offset)));
+		if (!(reg->flags & BARKEEP_REGISTER_WAIT_READ))
+			return register_load(bar, reg, offset, width, patience);
+	}
 	if (!reg && register_none(bar, offset, width))
 		return barkeep_trap_read(bar, offset, width, patience);
 	return read_by_parts(bar, offset, width, patience);
