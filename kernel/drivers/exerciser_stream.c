@@ -95,8 +95,9 @@ static void stream_finish(struct stream_thread *threads, unsigned int count, boo
 
 	for (n = 0; run && n < count; n++)
 		wake_up_process(threads[n].task);
+	/* For minutes, perhaps. */
 	for (n = 0; run && n < count; n++)
-		wait_for_completion(&threads[n].done);
+		wait_for_completion_state(&threads[n].done, TASK_IDLE);
 	for (n = 0; n < count && threads[n].task; n++)
 		kthread_stop(threads[n].task);
 }
