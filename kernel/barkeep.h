@@ -146,7 +146,8 @@ struct barkeep_registers {
  * @kicks: per CPU, what has that CPU wake the model
  * @kick_cpu: the one that was asked last; first where the model went to sleep
  * @readable: model asleep in BARKEEP_WAIT or poll()
- * @settled: accesses asleep until a completion or for room
+ * @settled: accesses asleep until a completion, or for a slot
+ * @room: accesses asleep for room
  */
 struct barkeep_ring {
 	struct barkeep_event *entries;
@@ -163,6 +164,7 @@ struct barkeep_ring {
 	unsigned int kick_cpu;
 	wait_queue_head_t readable;
 	wait_queue_head_t settled;
+	wait_queue_head_t room;
 };
 
 /**
@@ -522,6 +524,7 @@ long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
  */
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
 void barkeep_ring_kick(struct barkeep_device *dev);
+void barkeep_ring_wake(struct barkeep_device *dev);
 void barkeep_ring_destroy(struct barkeep_device *dev);
 bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
 		       struct barkeep_patience *patience);

@@ -69,6 +69,7 @@ static void barkeep_device_kill(struct barkeep_device *dev)
 	WRITE_ONCE(dev->dead, true);
 	barkeep_config_kill(dev);
 	wake_up_all(&dev->ring.settled);
+	wake_up_all(&dev->ring.room);
 }
 
 /*
@@ -162,6 +163,7 @@ struct barkeep_device *barkeep_device_create(void)
 	mutex_init(&dev->lock);
 	init_waitqueue_head(&dev->ring.readable);
 	init_waitqueue_head(&dev->ring.settled);
+	init_waitqueue_head(&dev->ring.room);
 	INIT_WORK(&dev->bus_work, barkeep_device_bus_work);
 	INIT_WORK(&dev->destroy_work, barkeep_device_destroy);
 	/* The caller has one through the file; ours lasts until destruction. */

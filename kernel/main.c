@@ -53,8 +53,7 @@ static long barkeep_wait_ioctl(struct barkeep_device *dev, union barkeep_argumen
 static long barkeep_wake_ioctl(struct barkeep_device *dev, union barkeep_argument *arg)
 {
 	barkeep_ring_flush(dev);
-	wake_up_all(&dev->ring.settled);
-	wake_up_all(&dev->ring.readable);
+	barkeep_ring_wake(dev);
 	return 0;
 }
 

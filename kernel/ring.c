@@ -392,6 +392,20 @@ bool barkeep_ring_readable(struct barkeep_device *dev)
 	return READ_ONCE(dev->status->state) == BARKEEP_STATE_GONE;
 }
 
+/*
+ * Whoever sleeps for room is woken when there is some for many, and not once for each
+ * entry. Where the model stops before, its ring might as well be full.
+ */
+void barkeep_ring_wake(struct barkeep_device *dev)
+{
+	struct barkeep_ring *ring = &dev->ring;
+
+	wake_up_all(&ring->settled);
+	wake_up_all(&ring->readable);
+	if (ring_has_room(ring, atomic_read(&ring->tail), RING_HEADROOM + ring->size / 4))
+		wake_up_all(&ring->room);
+}
+
 long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg)
 {
 	struct barkeep_ring *ring = &dev->ring;

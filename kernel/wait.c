@@ -79,11 +79,23 @@ bool barkeep_wait_killed(const struct barkeep_patience *patience)
 	return patience->killable && fatal_signal_pending(current);
 }
 
-static bool wait_asleep(struct barkeep_device *dev,
-			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg, u64 ns,
-			const struct barkeep_patience *patience)
+/* What is waited for, on which queue, and how long. */
+struct wait_goal {
+	bool (*done)(struct barkeep_device *dev, u32 arg);
+	u32 arg;
+	wait_queue_head_t *queue;
+	u64 limit;
+};
+
+static bool wait_is_done(struct barkeep_device *dev, const struct wait_goal *goal)
 {
-	unsigned long timeout = nsecs_to_jiffies(ns) + 1;
+	return goal->done(dev, goal->arg);
+}
+
+static bool wait_asleep(struct barkeep_device *dev, const struct wait_goal *goal,
+			const struct barkeep_patience *patience, u64 spent)
+{
+	unsigned long timeout = nsecs_to_jiffies(goal->limit - spent) + 1;
 	atomic_t *sleepers = (atomic_t *)&dev->status->sleepers;
 
 	atomic_inc(sleepers);
@@ -91,18 +103,19 @@ static bool wait_asleep(struct barkeep_device *dev,
 	smp_mb__after_atomic();
 	/* Uninterruptible, as a load is, but no load on the machine. */
 	if (patience->killable)
-		wait_event_killable_timeout(dev->ring.settled,
-					    done(dev, arg) || READ_ONCE(dev->dead), timeout);
+		wait_event_killable_timeout(*goal->queue,
+					    wait_is_done(dev, goal) || READ_ONCE(dev->dead),
+					    timeout);
 	else
-		wait_event_idle_timeout(dev->ring.settled,
-					done(dev, arg) || READ_ONCE(dev->dead), timeout);
+		wait_event_idle_timeout(*goal->queue,
+					wait_is_done(dev, goal) || READ_ONCE(dev->dead),
+					timeout);
 	atomic_dec(sleepers);
-	return done(dev, arg);
+	return wait_is_done(dev, goal);
 }
 
-static bool wait_spinning(struct barkeep_device *dev,
-			  bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg,
-			  struct barkeep_patience *patience, u64 limit)
+static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *goal,
+			  struct barkeep_patience *patience)
 {
 	u64 now = ktime_get_mono_fast_ns(), spent, kick = KICK_NS;
 	u64 begin = now;
@@ -113,20 +126,21 @@ static bool wait_spinning(struct barkeep_device *dev,
 		patience->start = now;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
-			ret = done(dev, arg);
+			ret = wait_is_done(dev, goal);
 			if (ret)
 				goto out;
 			cpu_relax();
 		}
 		now = ktime_get_mono_fast_ns();
 		spent = now - patience->start;
-		if (READ_ONCE(dev->dead) || spent >= limit || barkeep_wait_killed(patience)) {
-			ret = done(dev, arg);
+		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
+		    barkeep_wait_killed(patience)) {
+			ret = wait_is_done(dev, goal);
 			goto out;
 		}
 		if (patience->may_sleep &&
 		    (spent >= SPIN_NS || need_resched() || num_online_cpus() == 1))
-			return wait_asleep(dev, done, arg, limit - spent, patience);
+			return wait_asleep(dev, goal, patience, spent);
 		if (irqs_disabled() && spent >= kick) {
 			barkeep_ring_kick(dev);
 			kick += KICK_NS;
@@ -139,11 +153,10 @@ out:
 	return ret;
 }
 
-static bool wait_within(struct barkeep_device *dev,
-			bool (*done)(struct barkeep_device *dev, u32 arg), u32 arg,
-			struct barkeep_patience *patience, u64 limit)
+static bool wait_for_goal(struct barkeep_device *dev, const struct wait_goal *goal,
+			  struct barkeep_patience *patience)
 {
-	bool ret = wait_spinning(dev, done, arg, patience, limit);
+	bool ret = wait_spinning(dev, goal, patience);
 
 	if (!ret)
 		patience->spent = true;
@@ -161,8 +174,13 @@ static bool wait_is_unresponsive(struct barkeep_device *dev)
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience)
 {
-	u64 limit = wait_limit(dev, patience, wait_is_unresponsive(dev));
-	bool ret = wait_within(dev, done, arg, patience, limit);
+	const struct wait_goal goal = {
+		.done = done,
+		.arg = arg,
+		.queue = &dev->ring.settled,
+		.limit = wait_limit(dev, patience, wait_is_unresponsive(dev)),
+	};
+	bool ret = wait_for_goal(dev, &goal, patience);
 
 	/* The model is not to blame for a signal. */
 	if (!ret && barkeep_wait_killed(patience))
@@ -182,5 +200,11 @@ bool barkeep_wait_room(struct barkeep_device *dev,
 		       bool (*done)(struct barkeep_device *dev, u32 arg),
 		       struct barkeep_patience *patience)
 {
-	return wait_within(dev, done, 0, patience, wait_limit(dev, patience, false));
+	const struct wait_goal goal = {
+		.done = done,
+		.queue = &dev->ring.room,
+		.limit = wait_limit(dev, patience, false),
+	};
+
+	return wait_for_goal(dev, &goal, patience);
 }

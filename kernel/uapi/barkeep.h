@@ -347,9 +347,10 @@ struct barkeep_wait {
  * @size: sizeof(struct barkeep_wake)
  * @flags: must be 0
  *
- * Has accesses that sleep (barkeep_status.sleepers) look again, and waiters in
- * BARKEEP_WAIT too. This, BARKEEP_WAIT and poll() also deliver state changes that
- * found the ring full: a model that has emptied a full ring calls one of them.
+ * Has accesses that sleep (barkeep_status.sleepers) look again, those that wait for
+ * room once a quarter of the ring is free, and waiters in BARKEEP_WAIT too. This,
+ * BARKEEP_WAIT and poll() also deliver state changes that found the ring full: a
+ * model that has emptied a full ring calls one of them.
  */
 struct barkeep_wake {
 	__u32 size;
