@@ -32,6 +32,7 @@ Runs a command in a throw-away VM; without a command, a shell.
   --env NAME=VALUE   add to the command's environment; may be repeated
   --tty              give the command a terminal
   --log FILE         keep the guest's kernel log
+  --icount           a nanosecond of the VM's clock is one instruction
   --no-module        do not build and load barkeep.ko
   --qemu ARGS        more QEMU arguments, split at spaces; may be repeated
   --append ARGS      more kernel parameters; may be repeated
@@ -51,6 +52,7 @@ const flags = {
   env: { type: "string", multiple: true },
   tty: { type: "boolean" },
   log: { type: "string" },
+  icount: { type: "boolean" },
   "no-module": { type: "boolean" },
   qemu: { type: "string", multiple: true },
   append: { type: "string", multiple: true },
@@ -90,6 +92,7 @@ function parse(args: readonly string[]): VmOptions | "help" {
     env: Object.fromEntries((values.env ?? []).map(variable)),
     tty: values.tty,
     log: values.log,
+    icount: values.icount,
     module: !values["no-module"],
     qemu: words(values.qemu),
     append: words(values.append),

@@ -12,8 +12,10 @@
 #define BENCH_POSTED		0x0000
 #define BENCH_ANSWERED		0x0008
 #define BENCH_DOORBELL		0x0010
+#define BENCH_DECLARED		0x0020
 #define BENCH_SHADOW		0x1000
 #define BENCH_COUNTER		0x2000
+#define BENCH_INTERRUPTS	0x2004
 
 #define BENCH_HAMMERS_MAX	16
 #define BENCH_COPY		65536
@@ -24,6 +26,10 @@
  * @pdev: the function
  * @regs: BAR 0
  * @directory: in debugfs
+ * @irq: of its vector; 0 without one
+ * @interrupts: handled so far
+ * @buffer: BENCH_COPY bytes that the device reaches by DMA
+ * @buffer_address: where
  * @gone: it was pulled, or is being removed; every loop ends on it
  * @lock: one run at a time
  * @result: of the last run
@@ -49,6 +55,10 @@ struct bench {
 	struct pci_dev *pdev;
 	void __iomem *regs;
 	struct dentry *directory;
+	int irq;
+	u32 interrupts;
+	void *buffer;
+	dma_addr_t buffer_address;
 	bool gone;
 	struct mutex lock;	/* for all to sequence; the threads of a run go without */
 	char result[BENCH_RESULT];
@@ -75,13 +85,15 @@ struct bench {
  * struct bench_path - something to be measured
  * @name: for "run"
  * @once: does it once
- * @between: if there is one, is called unmeasured after every burst
+ * @before: if there is one, is called unmeasured before every burst
+ * @burst: how often it is done until @before is called again
  * @partner: needs bench_partner() on another CPU
  */
 struct bench_path {
 	const char *name;
 	int (*once)(struct bench *bench);
-	int (*between)(struct bench *bench);
+	int (*before)(struct bench *bench);
+	unsigned int burst;
 	bool partner;
 };
 
@@ -98,6 +110,11 @@ int bench_read(struct bench *bench, unsigned int offset);
 int bench_answered_atomic(struct bench *bench);
 int bench_partner(void *bench);
 void bench_paths_init(struct bench *bench);
+
+/* bench_resources.c: what the device interrupts and reaches by DMA; the file "buffer" */
+extern const struct file_operations bench_buffer_operations;
+int bench_resources_init(struct bench *bench);
+void bench_resources_exit(struct bench *bench);
 
 /* bench_run.c: the files "run" and "result" */
 extern const struct file_operations bench_run_operations;

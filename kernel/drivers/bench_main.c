@@ -7,14 +7,17 @@
  *			0x08 ro: answered by the model; never all-ones
  *			0x10 wo: doorbell: the model stores what is written here
  *			at 0x2000
+ *			0x20 ro: declared: answered by the kernel; never all-ones
  *	0x1000	shadow	0x00 ro: answered by the kernel
  *	0x2000	memory	0x00 what the doorbell was rung with last
+ *			0x04 how many interrupts the driver has handled
  *
- * In debugfs, bench-<PCI address>/ has three files. Writing "PATH COUNT [CPU]"
+ * In debugfs, bench-<PCI address>/ has four files. Writing "PATH COUNT [CPU]"
  * to "run" measures a path COUNT times on that CPU and returns when done, or with
  * an error after a minute; "result" then has one line: path, p50, p99, mean, in
  * nanoseconds, and the count. Writing N to "hammer" has N threads access the device
- * as fast as they can until 0 is written or the device is gone. Whoever writes to
+ * as fast as they can until 0 is written or the device is gone. "buffer" has the
+ * address of 64 KiB that the device may read and write by DMA. Whoever writes to
  * "run" is blocked in it, so it must not be the thread that serves the model.
  */
 #include <linux/debugfs.h>
@@ -51,6 +54,7 @@ static void bench_show(struct bench *bench)
 	debugfs_create_file("run", 0200, bench->directory, bench, &bench_run_operations);
 	debugfs_create_file("result", 0400, bench->directory, bench, &bench_result_operations);
 	debugfs_create_file("hammer", 0600, bench->directory, bench, &bench_hammer_operations);
+	debugfs_create_file("buffer", 0400, bench->directory, bench, &bench_buffer_operations);
 }
 
 static int bench_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -83,6 +87,9 @@ static int bench_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	error = bench_read(bench, BENCH_ANSWERED);
 	if (error)
 		goto unmap;
+	error = bench_resources_init(bench);
+	if (error)
+		goto unmap;
 	pci_set_drvdata(pdev, bench);
 	bench_show(bench);
 	return 0;
@@ -107,6 +114,7 @@ static void bench_remove(struct pci_dev *pdev)
 	debugfs_remove_recursive(bench->directory);
 	bench_hammer_stop(bench);
 	irq_work_sync(&bench->work);
+	bench_resources_exit(bench);
 	pci_iounmap(pdev, bench->regs);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the bench driver can measure: floors, and accesses to the device. */
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/uaccess.h>
 
@@ -7,6 +8,10 @@
 
 /* Between two looks at the clock, which takes longer than what is measured. */
 #define BENCH_SPINS		4096
+/* More posted writes than a ring holds would measure the model, not the write. */
+#define BENCH_POSTED_BURST	16
+/* After which a model sleeps that spins for 5 ms, with some for a busy machine. */
+#define BENCH_IDLE_MS		20
 
 /* A register that is never all-ones. */
 int bench_read(struct bench *bench, unsigned int offset)
@@ -102,9 +107,21 @@ static int bench_drain(struct bench *bench)
 	return bench_read(bench, BENCH_ANSWERED);
 }
 
+/* Waits until the model sleeps. */
+static int bench_idle(struct bench *bench)
+{
+	msleep(BENCH_IDLE_MS);
+	return 0;
+}
+
 static int bench_shadow(struct bench *bench)
 {
 	return bench_read(bench, BENCH_SHADOW);
+}
+
+static int bench_declared(struct bench *bench)
+{
+	return bench_read(bench, BENCH_DECLARED);
 }
 
 static int bench_answered(struct bench *bench)
@@ -147,10 +164,12 @@ static const struct bench_path bench_paths[] = {
 	{ "handoff", bench_handoff, .partner = true },
 	{ "memcpy", bench_memcpy },
 	{ "irq_work", bench_irq_work },
-	{ "posted", bench_posted, .between = bench_drain },
+	{ "posted", bench_posted, .before = bench_drain, .burst = BENCH_POSTED_BURST },
 	{ "shadow", bench_shadow },
+	{ "declared", bench_declared },
 	{ "answered", bench_answered },
 	{ "answered_atomic", bench_answered_atomic },
+	{ "answered_idle", bench_answered, .before = bench_idle, .burst = 1 },
 	{ "doorbell", bench_doorbell },
 };
 

@@ -16,8 +16,6 @@
 #define BENCH_WARM_UP_MAX	1000
 /* Of a run, whatever the model does; one sample may take its completion timeout more. */
 #define BENCH_SECONDS_MAX	60
-/* More posted writes than a ring holds would measure the model, not the write. */
-#define BENCH_POSTED_BURST	16
 
 static int bench_compare(const void *a, const void *b)
 {
@@ -46,6 +44,11 @@ static int bench_sample(struct bench_run *run)
 	for (i = 0; i < warm_up + run->count; i++) {
 		u64 before, after;
 
+		if (run->path->before && !(i % run->path->burst)) {
+			error = run->path->before(run->bench);
+			if (error)
+				return error;
+		}
 		before = rdtsc_ordered();
 		error = run->path->once(run->bench);
 		after = rdtsc_ordered();
@@ -59,11 +62,6 @@ static int bench_sample(struct bench_run *run)
 			return -ETIMEDOUT;
 		if (i >= warm_up)
 			run->samples[i - warm_up] = after - before;
-		if (run->path->between && !(i % BENCH_POSTED_BURST)) {
-			error = run->path->between(run->bench);
-			if (error)
-				return error;
-		}
 		cond_resched();
 	}
 	return 0;

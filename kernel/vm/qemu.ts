@@ -6,6 +6,8 @@ export type Accelerator = "kvm" | "tcg";
 /** What one guest looks like to QEMU. */
 export interface Machine {
   readonly accelerator: Accelerator;
+  /** One instruction is one nanosecond of the guest's clock; TCG only. */
+  readonly icount?: boolean;
   readonly cpus: number;
   /** MiB */
   readonly memory: number;
@@ -73,7 +75,10 @@ export function qemuCommand(machine: Machine): string[] {
     "-machine",
     "q35",
     "-accel",
-    accel[machine.accelerator],
+    // Instructions can be counted on one thread only.
+    ...(machine.icount
+      ? ["tcg,thread=single", "-icount", "shift=0"]
+      : [accel[machine.accelerator]]),
     "-cpu",
     cpu[machine.accelerator],
     "-smp",

@@ -45,6 +45,11 @@ export interface VmOptions {
   readonly qemu?: readonly string[];
   /** Further kernel command line parameters. */
   readonly append?: readonly string[];
+  /**
+   * Emulate the CPUs one after the other, with a clock that counts instructions:
+   * one is a nanosecond.
+   */
+  readonly icount?: boolean;
   /** `false`: neither build `kernel/` nor load `barkeep.ko`. */
   readonly module?: boolean;
   /** Give the command a terminal (default: when it is a shell on one). */
@@ -103,7 +108,8 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   const tty = options.tty ?? (shell && stdin.isTTY && stdout.isTTY === true);
   const takesInput = tty || (!options.capture && !stdin.isTTY);
   const machine = {
-    accelerator: await accelerator(kernel),
+    accelerator: options.icount ? "tcg" as const : await accelerator(kernel),
+    icount: options.icount,
     cpus: options.cpus ?? 2,
     memory: options.memory ?? kernel.memory ?? 1024,
     image: await bootImage(kernel),
