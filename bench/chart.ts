@@ -9,7 +9,7 @@ export interface ChartPart {
 
 /** Pixels. */
 const layout = {
-  width: 860,
+  width: 900,
   labels: 250,
   bars: 440,
   row: 34,
