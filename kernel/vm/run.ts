@@ -138,22 +138,37 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   const input: Input | undefined = takesInput
     ? passInput(() => guest, { tty })
     : undefined;
-  guest = startGuest({
-    machine,
-    initramfs: await initramfs(kernel, job),
-    onBegin: () => run.begin(),
-    onOutput: (stream, data) => run.output(stream, data),
-    onWantInput: () => input?.want(),
-    onLog: (line) => run.logged(line),
-  });
-  run.watch(guest);
+  const image = await initramfs(kernel, job);
   try {
-    return run.result(await guest.ended);
+    for (let boots = 1;; boots++) {
+      guest = startGuest({
+        machine,
+        initramfs: image,
+        onBegin: () => run.begin(),
+        onOutput: (stream, data) => run.output(stream, data),
+        onWantInput: () => input?.want(),
+        onLog: (line) => run.logged(line),
+      });
+      run.watch(guest);
+      const end = await guest.ended;
+      run.unwatch();
+      const again = machine.accelerator === "tcg" && boots < bootsMax &&
+        run.neverCameUp(end);
+      if (!again) return run.result(end);
+      say("the emulated CPU lost the kernel while it booted; booting again");
+    }
   } finally {
     input?.close();
     run.close();
   }
 }
+
+/**
+ * QEMU's TCG now and then runs the trap instruction that a kernel puts for a
+ * moment where it patches itself, when it is there no more. That is at boot,
+ * before anything of ours.
+ */
+const bootsMax = 3;
 
 function guestEnvironment(
   modules: string | undefined,
@@ -294,8 +309,18 @@ class Run {
     };
   }
 
+  /** Whether the kernel died before the first word of the guest's init. */
+  neverCameUp(end: GuestEnd): boolean {
+    return !this.#begun && this.#log.length === 0 &&
+      this.#ended === undefined && /Oops: int3/.test(end.serial);
+  }
+
+  unwatch(): void {
+    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+  }
+
   close(): void {
-    for (const cleanup of this.#cleanups) cleanup();
+    this.unwatch();
     if (this.#logFile !== undefined) closeSync(this.#logFile);
   }
 
