@@ -65,8 +65,10 @@ test("a mistake on the bench's command line is told, not measured", () => {
   }
 });
 
-test("a path's own file has the same command line", () => {
-  const { status, stdout } = run("posted_write.ts", ["--help"]);
-  assert.equal(status, 0);
-  assert.match(stdout, /--check/);
+test("a file for a part of it has the same command line", () => {
+  for (const file of ["posted_write.ts", "trap.ts"]) {
+    const { status, stdout } = run(file, ["--help"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /--check/);
+  }
 });
