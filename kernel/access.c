@@ -119,13 +119,19 @@ static void trap_write_wide(struct barkeep_bar_memory *bar, u64 offset,
 	barkeep_ring_post(bar->dev, &event, patience);
 }
 
-static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		       struct barkeep_patience *patience)
+/* What the backing holds. Any context. */
+u64 barkeep_access_peek(struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
 {
 	const void *from = access_backing(bar, offset);
 
 	/* What nobody has written to holds zeros. */
 	return from ? shadow_load(from, width) : 0;
+}
+
+static u64 memory_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		       struct barkeep_patience *patience)
+{
+	return barkeep_access_peek(bar, offset, width);
 }
 
 static void memory_lose(struct barkeep_bar_memory *bar, u64 offset, unsigned int width)

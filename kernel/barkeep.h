@@ -572,9 +572,10 @@ struct barkeep_wide {
 
 /*
  * access.c: one load or store, by the policy of its page, which it does not cross. The
- * first two are for register.c: what nobody declared. Accesses are of 1, 2, 4 or 8
- * bytes, wide ones of 16.
+ * first is for watch.c, the next two for register.c: what nobody declared. Accesses are
+ * of 1, 2, 4 or 8 bytes, wide ones of 16.
  */
+u64 barkeep_access_peek(struct barkeep_bar_memory *bar, u64 offset, unsigned int width);
 u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 		      struct barkeep_patience *patience);
 void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,

@@ -22,7 +22,6 @@
  */
 #include <linux/cpuhotplug.h>
 #include <linux/hw_breakpoint.h>
-#include <linux/mm.h>
 #include <linux/perf_event.h>
 #include <linux/uaccess.h>
 
@@ -41,23 +40,6 @@ static const u32 watch_types[] = {
 	[8] = HW_BREAKPOINT_LEN_8,
 };
 
-static u64 watch_load(const struct barkeep_watched *watch)
-{
-	const void *from = page_address(watch->bar->pages[watch->offset >> PAGE_SHIFT]) +
-			   offset_in_page(watch->offset);
-
-	switch (watch->width) {
-	case 1:
-		return READ_ONCE(*(const u8 *)from);
-	case 2:
-		return READ_ONCE(*(const u16 *)from);
-	case 4:
-		return READ_ONCE(*(const u32 *)from);
-	default:
-		return READ_ONCE(*(const u64 *)from);
-	}
-}
-
 static struct barkeep_event watch_event(const struct barkeep_watched *watch)
 {
 	return (struct barkeep_event){
@@ -65,7 +47,7 @@ static struct barkeep_event watch_event(const struct barkeep_watched *watch)
 		.bar = watch->bar->number,
 		.width = watch->width,
 		.offset = watch->offset,
-		.value = watch_load(watch),
+		.value = barkeep_access_peek(watch->bar, watch->offset, watch->width),
 		.slot = BARKEEP_NO_SLOT,
 	};
 }
