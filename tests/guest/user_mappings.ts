@@ -57,6 +57,10 @@ async function plugAlone(
   };
 }
 
+/** A process that has mapped all of a {@link mixed} BAR, as sysfs has it. */
+const mapped = ({ address }: { address: string }): Promise<UserDriver> =>
+  UserDriver.map(functionPath(address, "resource0"), 4 * page);
+
 /** A model that keeps what is written, and a record of who asked. */
 function keeping(): {
   handlers: Handlers;
@@ -90,10 +94,7 @@ guestTest(
   async () => {
     const { handlers, heard } = keeping();
     await using card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     await driver.write(0x20, 0xfedc_ba98);
     await driver.write(0x24, 0x1234, 2);
     await driver.write(0x26, 0x56, 1);
@@ -118,10 +119,7 @@ guestTest(
   async () => {
     const { handlers, view } = keeping();
     await using card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     const memory = memoryOf(card.device);
     await driver.run("out", 100, 300);
     await driver.read(0);
@@ -147,10 +145,7 @@ guestTest(
   async () => {
     const { handlers, heard } = keeping();
     await using card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     const memory = memoryOf(card.device);
     memory.setUint32(page + 8, 0xcafe_f00d, true);
     assert.equal(await driver.read(page + 8), 0xcafe_f00d);
@@ -248,10 +243,7 @@ guestTest(
   async () => {
     const { handlers, heard } = keeping();
     await using card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     const fault = `errno ${errno.EFAULT}`;
     const memory = memoryOf(card.device);
     memory.setBigUint64(page, 0x0102_0304_0506_0708n, true);
@@ -441,10 +433,7 @@ guestTest(
   async () => {
     const { handlers } = keeping();
     const card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     assert.equal(await driver.read(0), 0);
     assert.equal(await driver.read(page), 0);
     await card.device.unplug({ surprise: true });
@@ -468,10 +457,7 @@ guestTest(
   async () => {
     const { handlers, heard } = keeping();
     await using card = await plugAlone(mixed, handlers);
-    using driver = await UserDriver.map(
-      functionPath(card.address, "resource0"),
-      4 * page,
-    );
+    using driver = await mapped(card);
     await writeFile(functionPath(card.address, "enable"), "0");
     execFileSync("setpci", ["-s", card.address, "COMMAND=0"]);
     assert.equal(await driver.read(0), 0xffff_ffff);
