@@ -20,6 +20,7 @@ import { buildFailNth } from "./guest/fail_nth.ts";
 import { type Machine, machines } from "./guest/machines.ts";
 import { buildRaw } from "./guest/raw.ts";
 import { buildUserDriver } from "./guest/user_driver.ts";
+import { buildVectors } from "./guest/vectors.ts";
 import type { Outcome } from "./guest/run.ts";
 
 const path = (relative: string): string =>
@@ -96,6 +97,7 @@ async function boot(kernel: string, machine: Machine): Promise<Boot> {
   const env = {
     BARKEEP_RAW: await buildRaw(),
     BARKEEP_USER_DRIVER: await buildUserDriver(),
+    BARKEEP_VECTORS: await buildVectors(),
     BARKEEP_OTHER_ABI: await otherAbi(kernel),
     BARKEEP_FAIL_NTH: await buildFailNth(),
     BARKEEP_MACHINE: machine,

@@ -11,6 +11,7 @@ import "./mappings.ts";
 import "./watch.ts";
 import "./watch_uapi.ts";
 import "./accessors.ts";
+import "./vectors.ts";
 import "./consumers.ts";
 import "./user_mappings.ts";
 import "./failures.ts";
