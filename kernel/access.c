@@ -22,11 +22,15 @@ static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)
  * end up in this driver, nor go on until it succeeds.
  */
 static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
-			 const struct barkeep_patience *patience)
+			 struct barkeep_patience *patience)
 {
 	gfp_t gfp = patience->may_sleep ? GFP_NOIO | __GFP_RETRY_MAYFAIL : GFP_ATOMIC;
-	struct page *page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp | __GFP_NOWARN);
+	struct page *page = READ_ONCE(bar->pages[offset >> PAGE_SHIFT]);
 
+	if (unlikely(!page)) {
+		barkeep_wait_begin(patience);
+		page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp | __GFP_NOWARN);
+	}
 	return page ? page_address(page) + offset_in_page(offset) : NULL;
 }
 

@@ -398,7 +398,8 @@ void barkeep_device_close(struct barkeep_device *dev);
 
 /**
  * struct barkeep_patience - how long one instruction of a driver may wait
- * @may_sleep: its context can
+ * @may_sleep: its context can, once interrupts are on
+ * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
  * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
  * @killable: a fatal signal ends the wait: the instruction is of user space
  * @spent: a wait has timed out, so it does not wait again
@@ -409,6 +410,7 @@ void barkeep_device_close(struct barkeep_device *dev);
  */
 struct barkeep_patience {
 	bool may_sleep;
+	bool held;
 	bool killable;
 	u64 start;
 	bool spent;
@@ -545,6 +547,7 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
 bool barkeep_wait_room(struct barkeep_device *dev,
 		       bool (*done)(struct barkeep_device *dev, u32 arg),
 		       struct barkeep_patience *patience);
+void barkeep_wait_begin(struct barkeep_patience *patience);
 bool barkeep_wait_killed(const struct barkeep_patience *patience);
 
 /* completion.c: non-posted accesses: reads, and writes that wait */

@@ -5,8 +5,9 @@
  * address is in a mapping of ours.
  *
  * What runs here is plain C in the context of the instruction that faulted, not
- * a probe handler. Interrupts are off on entry and must be off on return; in
- * between they are as the driver had them. If the driver could sleep, so can we.
+ * a probe handler. Interrupts are off on entry and must be off on return; they are
+ * as the driver had them from where something has to wait. If the driver could
+ * sleep, so can we.
  * NMI is the one context where nothing can be done: reads are all-ones there.
  */
 #include <linux/sched.h>
@@ -23,9 +24,9 @@
  */
 static bool fault_may_sleep(struct pt_regs *regs)
 {
-	return (regs->flags & X86_EFLAGS_IF) && preemptible() && !pagefault_disabled() &&
-	       !rcu_preempt_depth() && !is_idle_task(current) &&
-	       READ_ONCE(current->__state) == TASK_RUNNING;
+	return (regs->flags & X86_EFLAGS_IF) && IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
+	       !preempt_count() && !pagefault_disabled() && !rcu_preempt_depth() &&
+	       !is_idle_task(current) && READ_ONCE(current->__state) == TASK_RUNNING;
 }
 
 /* By way of another mapping than the one that faulted: a move from BAR to BAR. */
@@ -126,8 +127,8 @@ static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping,
 			   unsigned long address)
 {
-	bool enable = regs->flags & X86_EFLAGS_IF;
-	struct barkeep_patience patience = {};
+	struct barkeep_patience patience = { .held = regs->flags & X86_EFLAGS_IF };
+	bool held = patience.held;
 	struct barkeep_emulation emulation = {
 		.regs = regs,
 		.address = address,
@@ -148,12 +149,10 @@ static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping
 	if (!kref_get_unless_zero(&mapping->bar->dev->refs))
 		return;
 
-	if (enable)
-		local_irq_enable();
 	patience.may_sleep = fault_may_sleep(regs);
 	done = barkeep_emulate(&emulation, &insn);
 	barkeep_device_put(emulation.mapping.bar->dev);
-	if (enable)
+	if (held && !patience.held)
 		local_irq_disable();
 	if (!done)
 		fault_give_up(regs, address);

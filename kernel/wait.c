@@ -170,17 +170,32 @@ static bool wait_is_unresponsive(struct barkeep_device *dev)
 	       READ_ONCE(dev->ring.control->head) == READ_ONCE(dev->unresponsive_head);
 }
 
+/*
+ * What comes may take a while, or sleep: interrupts are from here on as the driver had
+ * them. An access that waits for nothing is done before they are worth turning on.
+ */
+void barkeep_wait_begin(struct barkeep_patience *patience)
+{
+	if (!patience->held)
+		return;
+	patience->held = false;
+	local_irq_enable();
+}
+
 /* For what the model gives to this one access: a completion, a slot. */
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience)
 {
-	const struct wait_goal goal = {
+	struct wait_goal goal = {
 		.done = done,
 		.arg = arg,
 		.queue = &dev->ring.settled,
-		.limit = wait_limit(dev, patience, wait_is_unresponsive(dev)),
 	};
-	bool ret = wait_for_goal(dev, &goal, patience);
+	bool ret;
+
+	barkeep_wait_begin(patience);
+	goal.limit = wait_limit(dev, patience, wait_is_unresponsive(dev));
+	ret = wait_for_goal(dev, &goal, patience);
 
 	/* The model is not to blame for a signal. */
 	if (!ret && barkeep_wait_killed(patience))
@@ -200,11 +215,12 @@ bool barkeep_wait_room(struct barkeep_device *dev,
 		       bool (*done)(struct barkeep_device *dev, u32 arg),
 		       struct barkeep_patience *patience)
 {
-	const struct wait_goal goal = {
+	struct wait_goal goal = {
 		.done = done,
 		.queue = &dev->ring.room,
-		.limit = wait_limit(dev, patience, false),
 	};
 
+	barkeep_wait_begin(patience);
+	goal.limit = wait_limit(dev, patience, false);
 	return wait_for_goal(dev, &goal, patience);
 }
