@@ -6,7 +6,7 @@
  */
 #include <linux/mm.h>
 
-#include "barkeep.h"
+#include "access.h"
 
 /* The backing of an access that does not cross a page, or NULL while it has none. */
 static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)

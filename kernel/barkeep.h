@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the module share: the device, its parts, and the calls
- * between them. Each part is a struct of its own, owned by the file named with
- * it; no other file touches its fields except as said there.
+ * What the files of the module share: the device, its parts, and the calls between
+ * them. Each part is a struct of its own, owned by the file named with it; no other
+ * file touches its fields except as said there.
  *
- * Contexts, for all that follows. An access comes from wherever a driver does
- * MMIO: process, softirq, hardirq, with or without locks, interrupts on or off.
- * Config space is accessed with interrupts off, under a raw spinlock of the PCI
- * core. DMA is mapped and unmapped in any of these too. ioctls sleep. Nothing
- * on the way of an access allocates, but for the first touch of a page of shared
- * memory, and no lock is held across a wait for user space.
+ * Contexts, for all that follows. An access comes from wherever a driver does MMIO:
+ * process, softirq, hardirq, with or without locks, interrupts on or off. Config space
+ * is accessed with interrupts off, under a raw spinlock of the PCI core. DMA is mapped
+ * and unmapped in any of these too. ioctls sleep. Nothing on the way of an access
+ * allocates, but for the first touch of a page of shared memory, and no lock is held
+ * across a wait for user space.
  */
 #ifndef _BARKEEP_H
 #define _BARKEEP_H
 
 #include <linux/dma-direction.h>
-#include <linux/ftrace.h>
 #include <linux/interval_tree.h>
 #include <linux/iova.h>
 #include <linux/irq_work.h>
@@ -235,22 +234,6 @@ struct barkeep_irqs {
 };
 
 /**
- * struct barkeep_dma_mapping - dma.c: what one call of the DMA API mapped
- * @range: bus addresses, to the byte
- * @physical: where it begins in memory, contiguous
- * @iova: the addresses' allocation, NULL if they are physical
- * @direction: as the driver has it
- * @coherent: allocated together with the mapping
- */
-struct barkeep_dma_mapping {
-	struct interval_tree_node range;
-	phys_addr_t physical;
-	struct iova *iova;
-	enum dma_data_direction direction;
-	bool coherent;
-};
-
-/**
  * struct barkeep_dma_space - dma.c
  * @lock: protects all of it, and barkeep_status.refused_dma; interrupts off. A
  *	copy has it for reading while it touches the driver's memory
@@ -396,27 +379,6 @@ int barkeep_device_plug(struct barkeep_device *dev, struct barkeep_plug *plug);
 void barkeep_device_unplug(struct barkeep_device *dev, bool surprise);
 void barkeep_device_close(struct barkeep_device *dev);
 
-/**
- * struct barkeep_patience - how long one instruction of a driver may wait
- * @may_sleep: its context can, once interrupts are on
- * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
- * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
- * @killable: a fatal signal ends the wait: the instruction is of user space
- * @spent: a wait has timed out, so it does not wait again
- * @renewals: times that it began anew for the ring
- *
- * One for all waits of a page fault: for a slot, for room, for the completion, and
- * for each part of an access that is more than one on the bus.
- */
-struct barkeep_patience {
-	bool may_sleep;
-	bool held;
-	bool killable;
-	u64 start;
-	bool spent;
-	u8 renewals;
-};
-
 /* A counter on the status page, where user space may read it at any time. */
 static inline void barkeep_count(u64 *counter)
 {
@@ -484,7 +446,6 @@ void barkeep_bus_unplug(struct barkeep_device *dev);
  * found, before a driver can be. The four below it are for config.c, which holds
  * config.lock: vectors that the driver has enabled; what is pending into the
  * capability; after a reset; after anything that may let an interrupt through.
- * barkeep_irq_line_active() is for irq_vector.c, with the same lock.
  */
 int barkeep_irq_init(struct barkeep_device *dev);
 void barkeep_irq_destroy(struct barkeep_device *dev);
@@ -493,43 +454,26 @@ unsigned int barkeep_irq_enabled(struct barkeep_device *dev);
 void barkeep_irq_show_pending(struct barkeep_device *dev);
 void barkeep_irq_reset(struct barkeep_device *dev);
 void barkeep_irq_update(struct barkeep_device *dev);
-bool barkeep_irq_line_active(struct barkeep_device *dev);
 long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg);
 
-/* irq_vector.c: a vector's way to its CPU. Settling sleeps; sending is under config.lock. */
-void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector);
-void barkeep_vector_send(struct barkeep_vector *vector);
-void barkeep_vector_send_later(struct barkeep_vector *vector);
-void barkeep_vector_settle(struct barkeep_vector *vector);
-
-/*
- * dma.c: what the driver mapped; dma_copy.c: copies to and from it; dma_move.c: how
- * bytes are moved
- */
+/* dma.c: what the driver mapped; dma_copy.c: copies to and from it */
 int barkeep_dma_init(struct barkeep_device *dev, bool direct);
 void barkeep_dma_destroy(struct barkeep_device *dev);
 void barkeep_dma_attach(struct barkeep_device *dev, struct pci_dev *pdev);
 void barkeep_dma_detach(struct barkeep_device *dev, struct pci_dev *pdev);
 void barkeep_dma_settle(struct barkeep_device *dev);
-int barkeep_dma_store(void *memory, const void *line, unsigned int bytes);
-int barkeep_dma_load(void *line, const void *memory, unsigned int bytes);
-unsigned long barkeep_dma_bulk(void *memory, void __user *user, unsigned long bytes, bool write);
 long barkeep_dma_ioctl(struct barkeep_device *dev, struct barkeep_dma *arg);
 
 /*
- * ring.c: events. barkeep_ring_post() waits for room and is false when the
- * device is dead or its link went down. barkeep_ring_try() does not wait and is
- * false when there is no room, but for a fault, which is kept for later. Nor does
- * barkeep_ring_offer(), which leaves the room that notices need, and may be called in
- * #DB. All take the event without @sequence, @time and @cpu. barkeep_notice() is for
- * any context but NMI.
+ * ring.c: events, without @sequence, @time and @cpu. barkeep_ring_try() does not wait
+ * and is false when there is no room, but for a fault, which is kept for later. Nor does
+ * barkeep_ring_offer() wait, which leaves the room that notices need, and may be called
+ * in #DB. barkeep_notice() is for any context but NMI.
  */
 int barkeep_ring_init(struct barkeep_device *dev, u32 entries);
 void barkeep_ring_kick(struct barkeep_device *dev);
 void barkeep_ring_wake(struct barkeep_device *dev);
 void barkeep_ring_destroy(struct barkeep_device *dev);
-bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
-		       struct barkeep_patience *patience);
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event);
 bool barkeep_ring_offer(struct barkeep_device *dev, const struct barkeep_event *event);
 void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice);
@@ -537,61 +481,10 @@ void barkeep_ring_flush(struct barkeep_device *dev);
 bool barkeep_ring_readable(struct barkeep_device *dev);
 long barkeep_ring_wait(struct barkeep_device *dev, struct barkeep_wait *arg);
 
-/*
- * wait.c: waits of accesses for the model, bounded by the completion timeout.
- * True once @done is; false when the time is up or the device dead, or the process
- * killed whose instruction it is, which barkeep_wait_killed() tells.
- */
-bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, struct barkeep_patience *patience);
-bool barkeep_wait_room(struct barkeep_device *dev,
-		       bool (*done)(struct barkeep_device *dev, u32 arg),
-		       struct barkeep_patience *patience);
-void barkeep_wait_begin(struct barkeep_patience *patience);
-bool barkeep_wait_killed(const struct barkeep_patience *patience);
-
-/* completion.c: non-posted accesses: reads, and writes that wait */
-int barkeep_slots_init(struct barkeep_device *dev);
-void barkeep_slots_destroy(struct barkeep_device *dev);
-u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
-			    struct barkeep_patience *patience);
-void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *event,
-			      struct barkeep_patience *patience);
-
 /* register_table.c: declared registers; register.c: accesses to pages that have some */
 int barkeep_registers_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
 void barkeep_registers_destroy(struct barkeep_device *dev);
 void barkeep_registers_reset(struct barkeep_device *dev);
-u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			  struct barkeep_patience *patience);
-void barkeep_register_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			    u64 value, struct barkeep_patience *patience);
-
-/* What 16 bytes hold. */
-struct barkeep_wide {
-	u64 low;
-	u64 high;
-};
-
-/*
- * access.c: one load or store, by the policy of its page, which it does not cross. The
- * first is for watch.c, the next two for register.c: what nobody declared. Accesses are
- * of 1, 2, 4 or 8 bytes, wide ones of 16.
- */
-u64 barkeep_access_peek(struct barkeep_bar_memory *bar, u64 offset, unsigned int width);
-u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-		      struct barkeep_patience *patience);
-void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			u64 value, struct barkeep_patience *patience);
-u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			struct barkeep_patience *patience);
-void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			  u64 value, struct barkeep_patience *patience);
-void barkeep_access_read_wide(struct barkeep_bar_memory *bar, u64 offset,
-			      struct barkeep_wide *value, struct barkeep_patience *patience);
-void barkeep_access_write_wide(struct barkeep_bar_memory *bar, u64 offset,
-			       const struct barkeep_wide *value,
-			       struct barkeep_patience *patience);
 
 /* watch.c: watched ranges of memory */
 int barkeep_watches_init(void);
@@ -601,142 +494,6 @@ void barkeep_watch_stop(struct barkeep_device *dev);
 void barkeep_watch_destroy(struct barkeep_device *dev);
 bool barkeep_watch_flush(struct barkeep_device *dev);
 bool barkeep_watch_covers(const struct barkeep_bar_memory *bar, u64 offset, u64 bytes);
-void barkeep_watch_written(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
-			   struct barkeep_patience *patience);
-
-/*
- * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
- * barkeep_map_touch(), with interrupts off, which is true where the access that
- * faulted at @address is to be tried again.
- * A BAR of which barkeep_map_whole() was called has one mapping, which its own are
- * parts of, until barkeep_map_forget(), after the last of them.
- */
-struct barkeep_mapping {
-	struct barkeep_bar_memory *bar;
-	unsigned long start;
-	unsigned long bytes;
-	u64 offset;		/* of @start in the BAR */
-	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
-	bool gone;
-	atomic_t parts;		/* of a whole BAR: in use by the driver */
-	struct rcu_head rcu;
-};
-
-int barkeep_map_init(void);
-void barkeep_map_exit(void);
-int barkeep_map_whole(struct barkeep_bar_memory *bar);
-void barkeep_map_forget(struct barkeep_bar_memory *bar);
-struct barkeep_mapping *barkeep_map_find(unsigned long address);
-bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address);
-
-/* hook.c: functions of the kernel that are redirected to ours */
-struct barkeep_hook {
-	const char *name;
-	void *target;
-	/*
-	 * Given the registers at the call (arguments are in di, si, dx, cx),
-	 * whether to call @target instead, with what is in them then. Runs in
-	 * the function's caller's context, whatever that is.
-	 */
-	bool (*ours)(struct pt_regs *call);
-	struct ftrace_ops ops;
-};
-
-int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
-void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
-
-/* doors.c: ways to map a BAR other than ioremap() */
-int barkeep_doors_init(void);
-void barkeep_doors_exit(void);
-
-/**
- * struct barkeep_target - what an address leads to
- * @bar: the BAR
- * @offset: in it
- * @counted: holds a reference of its own to the device
- * @read_only: by this mapping
- */
-struct barkeep_target {
-	struct barkeep_bar_memory *bar;
-	u64 offset;
-	bool counted;
-	bool read_only;
-};
-
-struct barkeep_emulation;
-
-/**
- * struct barkeep_emulation_ops - what addresses outside the mapping lead to
- * @find: a BAR by way of another mapping: a move from BAR to BAR; else false
- * @load: from memory that is no BAR; false where it cannot be. 1, 2, 4 or 8 bytes
- *	within a page, as for @store
- * @store: to it
- * @writable: whether @store can be expected to succeed there; asked of what does not
- *	begin in the mapping, before the load of what is to be stored
- * @segment_base: of BARKEEP_SEGMENT_FS or BARKEEP_SEGMENT_GS
- *
- * Called in the context of barkeep_emulate().
- */
-struct barkeep_emulation_ops {
-	bool (*find)(struct barkeep_emulation *emulation, unsigned long address,
-		     struct barkeep_target *target);
-	bool (*load)(struct barkeep_emulation *emulation, unsigned long address,
-		     unsigned int width, u64 *value);
-	bool (*store)(struct barkeep_emulation *emulation, unsigned long address,
-		      unsigned int width, u64 value);
-	bool (*writable)(struct barkeep_emulation *emulation, unsigned long address,
-			 unsigned long bytes);
-	unsigned long (*segment_base)(unsigned int segment);
-};
-
-/**
- * struct barkeep_emulation - an access in progress
- * @regs: of the instruction
- * @address: that it faulted at
- * @mapping: that @address is in, by value: it may be undone meanwhile. Addresses are
- *	those of the instruction, of the kernel or of user space
- * @read_only: @mapping is
- * @patience: what it may wait
- * @ops: for all that is not in @mapping
- *
- * Who fills it in holds a reference to the device of @mapping.
- */
-struct barkeep_emulation {
-	struct pt_regs *regs;
-	unsigned long address;
-	struct barkeep_mapping mapping;
-	bool read_only;
-	struct barkeep_patience *patience;
-	const struct barkeep_emulation_ops *ops;
-};
-
-/*
- * emulate.c: an instruction whose operand is in a mapping of a BAR. False where other
- * memory could not be accessed.
- */
-struct barkeep_instruction;
-bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn);
-
-/* fetch.c: the instruction at an address; interrupts off */
-bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn);
-
-/* xmm.c: XMM registers that the current task has in user space; not in atomic context */
-void barkeep_xmm_read(unsigned int number, struct barkeep_wide *value);
-void barkeep_xmm_write(unsigned int number, const struct barkeep_wide *value);
-
-/* fault.c: the page fault that an access is */
-int barkeep_fault_init(void);
-void barkeep_fault_exit(void);
-
-/* user_map.c: user space's mappings of BARs, made by drivers */
-int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
-		       unsigned long bytes);
-struct page *barkeep_user_insert(struct vm_area_struct *area, unsigned long address,
-				 unsigned long pfn);
-bool barkeep_user_find(unsigned long address, struct barkeep_target *target);
-
-/* user_fault.c: an instruction of user space */
-vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_mapping *mapping);
 
 /* mmap.c: the model's mappings of the device file */
 int barkeep_mmap(struct barkeep_device *dev, struct vm_area_struct *vma);

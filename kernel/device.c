@@ -10,7 +10,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "barkeep.h"
+#include "access.h"
 
 static struct workqueue_struct *barkeep_works;
 

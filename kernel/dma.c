@@ -19,7 +19,7 @@
 #include <linux/slab.h>
 #include <linux/version.h>
 
-#include "barkeep.h"
+#include "dma.h"
 
 /* What IOMMUs commonly have; with 64-bit masks, above all physical memory. */
 #define DMA_IOVA_LIMIT	DMA_BIT_MASK(48)

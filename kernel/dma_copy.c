@@ -20,7 +20,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "dma.h"
 
 /* A few microseconds with interrupts off; in pieces of a page copies take a third longer. */
 #define DMA_PIECE	32768

@@ -10,7 +10,7 @@
  */
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "dma.h"
 
 /* Of the copying loop. */
 #define DMA_BLOCK	32

@@ -11,7 +11,7 @@
 #include <linux/pfn_t.h>
 #include <linux/version.h>
 
-#include "barkeep.h"
+#include "map.h"
 
 static void door_say(unsigned long pfn, long error)
 {

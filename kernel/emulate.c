@@ -7,9 +7,9 @@
  */
 #include <linux/mm.h>
 
-#include "barkeep.h"
 #include "decode.h"
 #include "decode_alu.h"
+#include "emulate.h"
 
 /*
  * Iterations of a repeated string instruction per fault. The instruction then

@@ -14,8 +14,8 @@
 #include <linux/uaccess.h>
 #include <asm/trap_pf.h>
 
-#include "barkeep.h"
 #include "decode.h"
+#include "emulate.h"
 
 /*
  * A fault says nothing about whether its context may sleep, so ask for all that

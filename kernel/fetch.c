@@ -12,8 +12,8 @@
 #include <linux/uaccess.h>
 #include <asm/text-patching.h>
 
-#include "barkeep.h"
 #include "decode.h"
+#include "emulate.h"
 
 #define FETCH_BITS	4
 

@@ -11,7 +11,7 @@
  */
 #include <linux/ftrace.h>
 
-#include "barkeep.h"
+#include "map.h"
 
 static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *fregs)

@@ -10,7 +10,7 @@
 #include <linux/irq.h>
 #include <linux/msi.h>
 
-#include "barkeep.h"
+#include "irq.h"
 
 /*
  * Numbers the interrupt domains: their names are unique in debugfs, and live longer

@@ -11,7 +11,7 @@
 #include <linux/irqdesc.h>
 #include <linux/smp.h>
 
-#include "barkeep.h"
+#include "irq.h"
 
 static bool vector_wanted(struct barkeep_vector *vector)
 {

@@ -9,7 +9,7 @@
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "emulate.h"
 
 union barkeep_argument {
 	struct barkeep_info info;

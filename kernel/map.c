@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "barkeep.h"
+#include "map.h"
 
 /* Virtual address to mapping; written under its own lock, read under RCU. */
 static struct maple_tree barkeep_mappings =

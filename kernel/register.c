@@ -13,7 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/mm.h>
 
-#include "barkeep.h"
+#include "access.h"
 
 #define REGISTER_TRIES	64
 

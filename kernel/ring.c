@@ -20,7 +20,7 @@
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 
-#include "barkeep.h"
+#include "access.h"
 
 /* Entries that accesses leave free, for notices, which cannot wait. */
 #define RING_HEADROOM	64
@@ -135,9 +135,10 @@ static bool ring_reserve(struct barkeep_ring *ring, u32 headroom, u32 *index)
 /*
  * Between reservation and publication nothing may come in between: an interrupt
  * handler that reads the device would wait for the event behind the one that it
- * keeps from being published.
+ * keeps from being published. @held: interrupts are about to be turned on.
  */
-static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *event, u32 headroom)
+static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *event, u32 headroom,
+		     bool held)
 {
 	struct barkeep_ring *ring = &dev->ring;
 	unsigned long flags;
@@ -157,7 +158,7 @@ static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *eve
 	if (unlikely(READ_ONCE(ring->control->sleeping))) {
 		/* A wake-up takes locks that the driver may hold. */
 		irq_work_queue(&ring->wake);
-		if (irqs_disabled())
+		if (irqs_disabled() && !held)
 			barkeep_ring_kick(dev);
 	}
 	return true;
@@ -177,7 +178,7 @@ static void ring_keep_fault(struct barkeep_device *dev, const struct barkeep_eve
 
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
 {
-	if (ring_put(dev, event, 0))
+	if (ring_put(dev, event, 0, false))
 		return true;
 	if (event->kind != BARKEEP_EVENT_FAULT)
 		return false;
@@ -188,7 +189,7 @@ bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *ev
 /* With the room that accesses have. Also from #DB: see watch.c. */
 bool barkeep_ring_offer(struct barkeep_device *dev, const struct barkeep_event *event)
 {
-	return ring_put(dev, event, RING_HEADROOM);
+	return ring_put(dev, event, RING_HEADROOM, false);
 }
 
 /* Writes that can no longer be delivered in order: nothing after them may be. */
@@ -243,7 +244,8 @@ bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *e
 	for (;;) {
 		if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
 			return false;
-		if (ring_is_clear(dev) && likely(ring_put(dev, event, RING_HEADROOM)))
+		if (ring_is_clear(dev) &&
+		    likely(ring_put(dev, event, RING_HEADROOM, patience->held)))
 			break;
 		if (ring_wait(dev, patience))
 			continue;
@@ -332,7 +334,7 @@ static bool ring_flush_faults(struct barkeep_device *dev)
 	raw_spin_lock_irqsave(&ring->fault_lock, flags);
 	for (n = 0; room && n < ARRAY_SIZE(ring->faults); n++) {
 		if (ring->faults[n].kind)
-			room = ring_put(dev, &ring->faults[n], 0);
+			room = ring_put(dev, &ring->faults[n], 0, false);
 		if (room)
 			ring->faults[n].kind = 0;
 	}

@@ -16,8 +16,8 @@
 #include <asm/msr.h>
 #include <asm/text-patching.h>
 
-#include "barkeep.h"
 #include "decode.h"
+#include "emulate.h"
 
 static bool user_find(struct barkeep_emulation *emulation, unsigned long address,
 		      struct barkeep_target *target)

@@ -18,7 +18,7 @@
 #include <linux/task_work.h>
 #include <linux/version.h>
 
-#include "barkeep.h"
+#include "emulate.h"
 
 #define USER_MAP_FLAGS	(VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP)
 

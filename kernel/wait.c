@@ -14,7 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 
-#include "barkeep.h"
+#include "access.h"
 
 #define SPIN_NS		(50 * NSEC_PER_USEC)
 #define LOOKS_PER_CLOCK	32

@@ -25,7 +25,8 @@
 #include <linux/perf_event.h>
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "access.h"
+#include "map.h"
 
 /* Events that a flush delivers at a stretch with interrupts off. */
 #define WATCH_BATCH	64

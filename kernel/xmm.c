@@ -10,7 +10,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
-#include "barkeep.h"
+#include "emulate.h"
 
 static void xmm_from_cpu(unsigned int number, struct barkeep_wide *value)
 {

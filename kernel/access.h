@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One load or store, from its policy to its completion. Its context is the driver's:
+ * any but NMI, and it sleeps only where its patience says that it may.
+ */
+#ifndef _BARKEEP_ACCESS_H
+#define _BARKEEP_ACCESS_H
+
+#include "barkeep.h"
+
+/**
+ * struct barkeep_patience - how long one instruction of a driver may wait
+ * @may_sleep: its context can, once interrupts are on
+ * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
+ * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
+ * @killable: a fatal signal ends the wait: the instruction is of user space
+ * @spent: a wait has timed out, so it does not wait again
+ * @renewals: times that it began anew for the ring
+ *
+ * One for all waits of a page fault: for a slot, for room, for the completion, and
+ * for each part of an access that is more than one on the bus.
+ */
+struct barkeep_patience {
+	bool may_sleep;
+	bool held;
+	bool killable;
+	u64 start;
+	bool spent;
+	u8 renewals;
+};
+
+/* What 16 bytes hold. */
+struct barkeep_wide {
+	u64 low;
+	u64 high;
+};
+
+/*
+ * access.c: one load or store, by the policy of its page, which it does not cross. The
+ * first is for watch.c, the next two for register.c: what nobody declared. Accesses are
+ * of 1, 2, 4 or 8 bytes, wide ones of 16.
+ */
+u64 barkeep_access_peek(struct barkeep_bar_memory *bar, u64 offset, unsigned int width);
+u64 barkeep_trap_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+		      struct barkeep_patience *patience);
+void barkeep_trap_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			u64 value, struct barkeep_patience *patience);
+u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			struct barkeep_patience *patience);
+void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			  u64 value, struct barkeep_patience *patience);
+void barkeep_access_read_wide(struct barkeep_bar_memory *bar, u64 offset,
+			      struct barkeep_wide *value, struct barkeep_patience *patience);
+void barkeep_access_write_wide(struct barkeep_bar_memory *bar, u64 offset,
+			       const struct barkeep_wide *value,
+			       struct barkeep_patience *patience);
+
+/* register.c: the same, of pages with declared registers */
+u64 barkeep_register_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			  struct barkeep_patience *patience);
+void barkeep_register_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			    u64 value, struct barkeep_patience *patience);
+
+/* completion.c: non-posted accesses: reads, and writes that wait */
+int barkeep_slots_init(struct barkeep_device *dev);
+void barkeep_slots_destroy(struct barkeep_device *dev);
+u64 barkeep_completion_read(struct barkeep_device *dev, struct barkeep_event *event,
+			    struct barkeep_patience *patience);
+void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *event,
+			      struct barkeep_patience *patience);
+
+/* watch.c: a write that was not the CPU's own */
+void barkeep_watch_written(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
+			   struct barkeep_patience *patience);
+
+/*
+ * ring.c: waits for room for the event, and is false when the device is dead or its
+ * link went down.
+ */
+bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
+		       struct barkeep_patience *patience);
+
+/*
+ * wait.c: waits of accesses for the model, bounded by the completion timeout.
+ * True once @done is; false when the time is up or the device dead, or the process
+ * killed whose instruction it is, which barkeep_wait_killed() tells.
+ */
+bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
+		  u32 arg, struct barkeep_patience *patience);
+bool barkeep_wait_room(struct barkeep_device *dev,
+		       bool (*done)(struct barkeep_device *dev, u32 arg),
+		       struct barkeep_patience *patience);
+void barkeep_wait_begin(struct barkeep_patience *patience);
+bool barkeep_wait_killed(const struct barkeep_patience *patience);
+
+#endif

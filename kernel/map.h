@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How BARs come to be mapped, by drivers in the kernel and for user space, and how
+ * an address leads back to one.
+ */
+#ifndef _BARKEEP_MAP_H
+#define _BARKEEP_MAP_H
+
+#include <linux/ftrace.h>
+
+#include "barkeep.h"
+
+/* hook.c: functions of the kernel that are redirected to ours */
+struct barkeep_hook {
+	const char *name;
+	void *target;
+	/*
+	 * Given the registers at the call (arguments are in di, si, dx, cx),
+	 * whether to call @target instead, with what is in them then. Runs in
+	 * the function's caller's context, whatever that is.
+	 */
+	bool (*ours)(struct pt_regs *call);
+	struct ftrace_ops ops;
+};
+
+int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
+void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
+
+/*
+ * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
+ * barkeep_map_touch(), with interrupts off, which is true where the access that
+ * faulted at @address is to be tried again.
+ * A BAR of which barkeep_map_whole() was called has one mapping, which its own are
+ * parts of, until barkeep_map_forget(), after the last of them.
+ */
+struct barkeep_mapping {
+	struct barkeep_bar_memory *bar;
+	unsigned long start;
+	unsigned long bytes;
+	u64 offset;		/* of @start in the BAR */
+	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
+	bool gone;
+	atomic_t parts;		/* of a whole BAR: in use by the driver */
+	struct rcu_head rcu;
+};
+
+int barkeep_map_init(void);
+void barkeep_map_exit(void);
+int barkeep_map_whole(struct barkeep_bar_memory *bar);
+void barkeep_map_forget(struct barkeep_bar_memory *bar);
+struct barkeep_mapping *barkeep_map_find(unsigned long address);
+bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address);
+
+/* doors.c: ways to map a BAR other than ioremap() */
+int barkeep_doors_init(void);
+void barkeep_doors_exit(void);
+
+/**
+ * struct barkeep_target - what an address leads to
+ * @bar: the BAR
+ * @offset: in it
+ * @counted: holds a reference of its own to the device
+ * @read_only: by this mapping
+ */
+struct barkeep_target {
+	struct barkeep_bar_memory *bar;
+	u64 offset;
+	bool counted;
+	bool read_only;
+};
+
+/* user_map.c: user space's mappings of BARs, made by drivers */
+int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
+		       unsigned long bytes);
+struct page *barkeep_user_insert(struct vm_area_struct *area, unsigned long address,
+				 unsigned long pfn);
+bool barkeep_user_find(unsigned long address, struct barkeep_target *target);
+
+#endif
