@@ -6,6 +6,8 @@
 #ifndef _BARKEEP_ACCESS_H
 #define _BARKEEP_ACCESS_H
 
+#include <linux/align.h>
+
 #include "barkeep.h"
 
 /**
@@ -34,6 +36,19 @@ struct barkeep_wide {
 	u64 low;
 	u64 high;
 };
+
+/*
+ * What cannot be one access is naturally aligned ones, from the lowest address up: the
+ * length of that at @address, with @rest bytes to go.
+ */
+static inline unsigned int barkeep_access_piece(u64 address, unsigned int rest)
+{
+	unsigned int piece = 1;
+
+	while (2 * piece <= rest && IS_ALIGNED(address, 2 * piece))
+		piece *= 2;
+	return piece;
+}
 
 /*
  * access.c: one load or store, by the policy of its page, which it does not cross. The

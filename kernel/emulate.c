@@ -80,16 +80,17 @@ static bool is_within_page(unsigned long address, unsigned int width)
 static bool operand_read(struct barkeep_emulation *emulation, unsigned long address,
 			 unsigned int width, u64 *value)
 {
-	unsigned int n;
-	u64 byte;
+	unsigned int n, piece;
+	u64 part;
 
 	if (likely(is_within_page(address, width)))
 		return read_within_page(emulation, address, width, value);
 	*value = 0;
-	for (n = 0; n < width; n++) {
-		if (!read_within_page(emulation, address + n, 1, &byte))
+	for (n = 0; n < width; n += piece) {
+		piece = barkeep_access_piece(address + n, width - n);
+		if (!read_within_page(emulation, address + n, piece, &part))
 			return false;
-		*value |= byte << (8 * n);
+		*value |= part << (8 * n);
 	}
 	return true;
 }
@@ -97,12 +98,13 @@ static bool operand_read(struct barkeep_emulation *emulation, unsigned long addr
 static bool operand_write(struct barkeep_emulation *emulation, unsigned long address,
 			  unsigned int width, u64 value)
 {
-	unsigned int n;
+	unsigned int n, piece;
 
 	if (likely(is_within_page(address, width)))
 		return write_within_page(emulation, address, width, value);
-	for (n = 0; n < width; n++) {
-		if (!write_within_page(emulation, address + n, 1, value >> (8 * n) & 0xff))
+	for (n = 0; n < width; n += piece) {
+		piece = barkeep_access_piece(address + n, width - n);
+		if (!write_within_page(emulation, address + n, piece, value >> (8 * n)))
 			return false;
 	}
 	return true;

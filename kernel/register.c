@@ -102,15 +102,11 @@ static bool register_takes(const struct barkeep_register *reg, u64 offset, unsig
 static unsigned int undeclared_length(const struct register_access *access, u64 at)
 {
 	u64 end = access->offset + access->width;
-	unsigned int run = 1, piece = 1;
+	unsigned int run = 1;
 
 	while (at + run < end && !register_accessed(access, at + run))
 		run++;
-	if (run == access->width)
-		return run;
-	while (2 * piece <= run && IS_ALIGNED(at, 2 * piece))
-		piece *= 2;
-	return piece;
+	return run == access->width ? run : barkeep_access_piece(at, run);
 }
 
 /* The register, or NULL, that byte @at is in, and how many bytes from there on. */

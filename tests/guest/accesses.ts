@@ -135,6 +135,41 @@ guestTest(
   },
 );
 
+guestTest(
+  "an access across the end of a page is aligned ones, lowest address first",
+  async () => {
+    const heard: Heard[] = [];
+    const bytes = new DataView(new ArrayBuffer(8192));
+    const bars = [{ size: 8192 }] as const;
+    await using card = await plug({ bars }, {
+      read(offset, width) {
+        heard.push(["read", offset, width]);
+        return bytes.getUint32(offset & ~3, true) >>> 8 * (offset & 3);
+      },
+      write: (offset, value, width) =>
+        void heard.push(["write", offset, width, value]),
+    });
+    bytes.setUint32(0xffc, 0x3322_1100, true);
+    bytes.setUint32(0x1000, 0x7766_5544, true);
+    assert.equal(await card.driver.read(0xffd), 0x4433_2211);
+    await card.driver.write(0xffe, 0xddcc_bbaa);
+    await card.driver.run("write", 0, 0xff9, 8, "0x8877665544332211");
+    await card.driver.read(0);
+    assert.deepEqual(heard, [
+      ["read", 0xffd, 1],
+      ["read", 0xffe, 2],
+      ["read", 0x1000, 1],
+      ["write", 0xffe, 2, 0xbbaa],
+      ["write", 0x1000, 2, 0xddcc],
+      ["write", 0xff9, 1, 0x11],
+      ["write", 0xffa, 2, 0x3322],
+      ["write", 0xffc, 4, 0x7766_5544],
+      ["write", 0x1000, 1, 0x88],
+      ["read", 0, 4],
+    ]);
+  },
+);
+
 for (const context of ["process", "atomic", "off"] satisfies Context[]) {
   const where = {
     process: "that may sleep",
