@@ -21,6 +21,11 @@
 
 #include "dma.h"
 
+/* Else what is set in dev->dma_ops is never called. */
+#if !defined(CONFIG_ARCH_HAS_DMA_OPS) && !defined(CONFIG_DMA_OPS)
+#error "barkeep needs a kernel whose devices can have DMA operations of their own"
+#endif
+
 /* What IOMMUs commonly have; with 64-bit masks, above all physical memory. */
 #define DMA_IOVA_LIMIT	DMA_BIT_MASK(48)
 

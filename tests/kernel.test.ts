@@ -60,34 +60,46 @@ interface Boot {
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
-/** Builds the module with another version of the ABI, and without drivers. */
-async function otherAbi(kernel: string): Promise<string> {
+/** A line of the module's sources, and what stands there instead. */
+interface Edit {
+  readonly file: string;
+  readonly from: RegExp;
+  readonly to: string;
+}
+
+/** Another version of the ABI. */
+const otherAbi: Edit = {
+  file: "uapi/barkeep.h",
+  from: /(?<define>#define BARKEEP_ABI\s+)\d+/,
+  to: "$<define>9999",
+};
+
+/** Registers change as if every exchange met somebody else's. */
+const noExchange: Edit = {
+  file: "register.c",
+  from: /(?<define>#define REGISTER_TRIES\s+)\d+/,
+  to: "$<define>0",
+};
+
+/** Builds the module with an edit, and without drivers. */
+async function buildEdited(kernel: string, edit: Edit): Promise<string> {
   makeDirectory(cachePath("tests"));
-  const directory = mkdtempSync(cachePath("tests", "other-abi-"));
+  const directory = mkdtempSync(cachePath("tests", "edited-"));
   try {
-    changeAbi(directory);
+    cpSync(path("../kernel"), directory, {
+      recursive: true,
+      filter: (file) => !/kernel\/(vm|drivers|vm\.ts)$/.test(file),
+    });
+    const drivers = { file: "Kbuild", from: /^obj-m \+= drivers\/$/m, to: "" };
+    for (const { file, from, to } of [edit, drivers]) {
+      const text = readFileSync(join(directory, file), "utf8");
+      assert.match(text, from);
+      writeFileSync(join(directory, file), text.replace(from, to));
+    }
     return await buildModules(kernel, { directory });
   } finally {
     rmSync(directory, { recursive: true });
   }
-}
-
-function changeAbi(directory: string): void {
-  cpSync(path("../kernel"), directory, {
-    recursive: true,
-    filter: (file) => !/kernel\/(vm|drivers|vm\.ts)$/.test(file),
-  });
-  const edit = (file: string, from: RegExp, to: string): void => {
-    const text = readFileSync(join(directory, file), "utf8");
-    assert.match(text, from);
-    writeFileSync(join(directory, file), text.replace(from, to));
-  };
-  edit(
-    "uapi/barkeep.h",
-    /(?<define>#define BARKEEP_ABI\s+)\d+/,
-    "$<define>9999",
-  );
-  edit("Kbuild", /^obj-m \+= drivers\/$/m, "");
 }
 
 /** One boot for all its cases. The VM loses what it builds, so all is built here. */
@@ -98,7 +110,8 @@ async function boot(kernel: string, machine: Machine): Promise<Boot> {
     BARKEEP_RAW: await buildRaw(),
     BARKEEP_USER_DRIVER: await buildUserDriver(),
     BARKEEP_VECTORS: await buildVectors(),
-    BARKEEP_OTHER_ABI: await otherAbi(kernel),
+    BARKEEP_OTHER_ABI: await buildEdited(kernel, otherAbi),
+    BARKEEP_NO_EXCHANGE: await buildEdited(kernel, noExchange),
     BARKEEP_FAIL_NTH: await buildFailNth(),
     BARKEEP_MACHINE: machine,
     BARKEEP_KILLS: String(killsOn(kernel)),

@@ -51,6 +51,7 @@
  *						and how many of these all-ones
  *	reset					Function Level Reset
  *	power 0|3				PM state
+ *	leak BYTES				of memory, to see that it is found
  *
  * CONTEXT is process, atomic (a spinlock held), off (interrupts off), rcu (a reader of
  * it), nofault (page faults disabled), timer (its softirq) or hardirq (an interrupt's
@@ -75,6 +76,11 @@ static struct dentry *exerciser_directory;
 static DEFINE_MUTEX(exerciser_last_lock);
 static char exerciser_last_name[32];
 static char exerciser_last_answer[ANSWER_BYTES];
+
+static int exerciser_leak(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	return kmalloc(arguments[0], GFP_KERNEL) ? 0 : -ENOMEM;
+}
 
 static const struct {
 	const char *name;
@@ -113,6 +119,7 @@ static const struct {
 	{ "stream", 2, exerciser_stream },
 	{ "reset", 0, exerciser_reset },
 	{ "power", 1, exerciser_power },
+	{ "leak", 1, exerciser_leak },
 };
 
 static const struct {

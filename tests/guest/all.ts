@@ -8,6 +8,7 @@
 import "./plug.ts";
 import "./accesses.ts";
 import "./mappings.ts";
+import "./no_memory.ts";
 import "./watch.ts";
 import "./watch_uapi.ts";
 import "./accessors.ts";
@@ -25,6 +26,7 @@ import "./scale.ts";
 import "./uapi.ts";
 import "./random_ioctls.ts";
 import "./registers_uapi.ts";
+import "./registers_fallback.ts";
 import "./registers_refused.ts";
 import "./edu_oracle.ts";
 import "./processes.ts";

@@ -6,37 +6,12 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { AbiMismatch, NoModule, open } from "../../mod.ts";
-import { eventually, guestTest, modules, plain, plug } from "./harness.ts";
+import { guestTest, modules, plain, plug } from "./harness.ts";
+import { insmod, instead, rmmod } from "./instead.ts";
 import { ModelProcess } from "./model_process.ts";
-
-function rmmod(): Promise<unknown> {
-  // What the last device leaves behind is cleared away a moment after it.
-  return eventually(
-    () => spawnSync("rmmod", ["barkeep"]).status === 0,
-    "rmmod barkeep",
-  );
-}
-
-const insmod = (directory: string): void =>
-  void execFileSync("insmod", [`${directory}/barkeep.ko`]);
-
-/** Does something with another module in our module's place, or none. */
-async function instead(
-  directory: string | undefined,
-  act: () => Promise<void>,
-): Promise<void> {
-  await rmmod();
-  try {
-    if (directory !== undefined) insmod(directory);
-    await act();
-    if (directory !== undefined) await rmmod();
-  } finally {
-    insmod(modules);
-  }
-}
 
 guestTest(
   "the module cannot be removed while a device is plugged",
