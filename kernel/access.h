@@ -11,23 +11,34 @@
 #include "barkeep.h"
 
 /**
+ * struct barkeep_spent - of the time for waits of one kind
+ * @start: of the first, on the clock of ktime_get_mono_fast_ns(), or 0
+ * @all: one has timed out, so there is no other
+ */
+struct barkeep_spent {
+	u64 start;
+	bool all;
+};
+
+/**
  * struct barkeep_patience - how long one instruction of a driver may wait
  * @may_sleep: its context can, once interrupts are on
  * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
- * @start: when it first waited, on the clock of ktime_get_mono_fast_ns(), or 0
- * @killable: a fatal signal ends the wait: the instruction is of user space
- * @spent: a wait has timed out, so it does not wait again
- * @renewals: times that it began anew for the ring
+ * @killable: a fatal signal ends the wait: the instruction is of user space, or the
+ *	process the model's
+ * @model: spent on waits for slots and completions
+ * @room: spent on waits for room in the ring
+ * @renewals: times that the latter began anew
  *
- * One for all waits of a page fault: for a slot, for room, for the completion, and
- * for each part of an access that is more than one on the bus.
+ * One for all waits of a page fault, also for each part of an access that is more than
+ * one on the bus.
  */
 struct barkeep_patience {
 	bool may_sleep;
 	bool held;
 	bool killable;
-	u64 start;
-	bool spent;
+	struct barkeep_spent model;
+	struct barkeep_spent room;
 	u8 renewals;
 };
 

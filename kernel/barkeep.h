@@ -24,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/rbtree.h>
+#include <linux/rbtree_latch.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -48,6 +49,7 @@
  * @pcie: offset of the PCI Express capability, or 0
  * @msi: offset of the MSI capability, or 0
  * @dead: reads are all-ones, writes have no effect, for good
+ * @hidden: memory decode cannot be turned on yet
  * @decoding: memory decode is on, power state is D0, device is not dead; read
  *	without the lock on every access
  * @mastering: bus mastering is on, in D0 and not dead; read without the lock
@@ -65,6 +67,7 @@ struct barkeep_config_space {
 	u16 pcie;
 	u16 msi;
 	bool dead;
+	bool hidden;
 	bool decoding;
 	bool mastering;
 };
@@ -312,6 +315,18 @@ enum barkeep_notice {
 };
 
 /**
+ * struct barkeep_window - window.c: physical address space
+ * @resource: of the machine's memory space; its flags are 0 while there is none
+ * @node: among all windows
+ * @dev: the device
+ */
+struct barkeep_window {
+	struct resource resource;
+	struct latch_tree_node node;
+	struct barkeep_device *dev;
+};
+
+/**
  * struct barkeep_device - one function, device.c
  * @refs: file, root bus, mappings, accesses in progress
  * @lock: protects the state and @unplug; never held across a wait
@@ -332,7 +347,7 @@ enum barkeep_notice {
  * @held: no driver may bind to the function that is found now; protected by the
  *	PCI core's rescan lock
  * @sysdata: x86 wants this behind pci_bus.sysdata
- * @window: address space, [0] below 4 GiB, [1] above
+ * @windows: address space, [0] below 4 GiB, [1] above
  * @busn: the one bus number
  */
 struct barkeep_device {
@@ -352,7 +367,7 @@ struct barkeep_device {
 	struct pci_bus *bus;
 	bool held;
 	struct pci_sysdata sysdata;
-	struct resource window[2];
+	struct barkeep_window windows[2];
 	struct resource busn;
 	struct barkeep_config_space config;
 	struct barkeep_bar_memory bars[BARKEEP_BARS];
@@ -397,13 +412,8 @@ int barkeep_bars_init(struct barkeep_device *dev, const struct barkeep_plug *plu
 void barkeep_bars_destroy(struct barkeep_device *dev);
 void barkeep_bars_kill(struct barkeep_device *dev);
 
-/*
- * config_image.c: what config space may hold; the second of them is whether the
- * model's write would change what is not the model's, under config.lock
- */
+/* config_image.c: what config space may hold */
 int barkeep_config_init(struct barkeep_device *dev, const struct barkeep_plug *plug);
-bool barkeep_config_trespasses(struct barkeep_config_space *config,
-			       const struct barkeep_config *arg, const u8 *bytes);
 
 /*
  * config.c: config space. The host side is what pci_ops call; it may be under a
@@ -415,23 +425,8 @@ void barkeep_config_write(struct barkeep_device *dev, unsigned int offset, unsig
 			  u32 value);
 u64 barkeep_config_bar(struct barkeep_device *dev, unsigned int number);
 void barkeep_config_kill(struct barkeep_device *dev);
+void barkeep_config_hide(struct barkeep_device *dev, bool hidden);
 long barkeep_config_ioctl(struct barkeep_device *dev, struct barkeep_config *arg);
-
-/* Registers of 1, 2 or 4 bytes, past the masks. Under config.lock. */
-static inline u32 barkeep_config_load(const struct barkeep_config_space *config,
-				      unsigned int offset, unsigned int width)
-{
-	u32 value = 0;
-
-	memcpy(&value, &config->image[offset], width);
-	return value;
-}
-
-static inline void barkeep_config_store(struct barkeep_config_space *config, unsigned int offset,
-					unsigned int width, u32 value)
-{
-	memcpy(&config->image[offset], &value, width);
-}
 
 /* bus.c: domain, root bus, the function on it; the last two from a work */
 int barkeep_bus_init(void);

@@ -222,9 +222,9 @@ static int bus_create(struct barkeep_device *dev)
 
 	dev->busn = (struct resource){ .name = "barkeep", .flags = IORESOURCE_BUS };
 	pci_add_resource(&resources, &dev->busn);
-	for (n = 0; n < ARRAY_SIZE(dev->window); n++) {
-		if (dev->window[n].flags)
-			pci_add_resource(&resources, &dev->window[n]);
+	for (n = 0; n < ARRAY_SIZE(dev->windows); n++) {
+		if (dev->windows[n].resource.flags)
+			pci_add_resource(&resources, &dev->windows[n].resource);
 	}
 	dev->bus = pci_create_root_bus(NULL, 0, &bus_ops, &dev->sysdata, &resources);
 	pci_free_resource_list(&resources);
@@ -300,9 +300,16 @@ int barkeep_bus_plug(struct barkeep_device *dev)
 	struct pci_dev *pdev;
 	int ret;
 
+	/*
+	 * The core has quirks for some classes and vendors that look into BARs, trust
+	 * what they find, and would wait for the model with the lock held. They leave
+	 * alone what does not decode.
+	 */
+	barkeep_config_hide(dev, true);
 	pci_lock_rescan_remove();
 	pdev = bus_add(dev);
 	pci_unlock_rescan_remove();
+	barkeep_config_hide(dev, false);
 	if (IS_ERR(pdev))
 		return PTR_ERR(pdev);
 

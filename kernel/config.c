@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "config.h"
 
 static u32 config_power(struct barkeep_config_space *config)
 {
@@ -28,11 +28,19 @@ static void config_publish(struct barkeep_device *dev, u32 *field, u32 value,
 	barkeep_notice(dev, notice);
 }
 
+/* What the host sees of it. */
+static u32 config_command(const struct barkeep_config_space *config)
+{
+	u32 command = barkeep_config_load(config, PCI_COMMAND, 2);
+
+	return config->hidden ? command & ~PCI_COMMAND_MEMORY : command;
+}
+
 /* All that follows from what the registers hold, anew. */
 static void config_update(struct barkeep_device *dev)
 {
 	struct barkeep_config_space *config = &dev->config;
-	u32 command = barkeep_config_load(config, PCI_COMMAND, 2);
+	u32 command = config_command(config);
 	u32 power = config_power(config);
 	bool on = !config->dead && !power;
 
@@ -132,6 +140,8 @@ u32 barkeep_config_read(struct barkeep_device *dev, unsigned int offset, unsigne
 	raw_spin_lock_irqsave(&dev->config.lock, flags);
 	if (!dev->config.dead)
 		value = barkeep_config_load(&dev->config, offset, width);
+	if (dev->config.hidden && offset == PCI_COMMAND)
+		value &= ~PCI_COMMAND_MEMORY;
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
 	return value;
 }
@@ -153,6 +163,16 @@ void barkeep_config_write(struct barkeep_device *dev, unsigned int offset, unsig
 	/* Once the write has completed, the device touches no memory. */
 	if (mastered)
 		barkeep_dma_settle(dev);
+}
+
+void barkeep_config_hide(struct barkeep_device *dev, bool hidden)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&dev->config.lock, flags);
+	dev->config.hidden = hidden;
+	config_update(dev);
+	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
 }
 
 u64 barkeep_config_bar(struct barkeep_device *dev, unsigned int number)

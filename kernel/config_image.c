@@ -8,7 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/uaccess.h>
 
-#include "barkeep.h"
+#include "config.h"
 
 /* What offsets in the tables below are relative to. */
 enum config_base {

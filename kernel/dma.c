@@ -367,11 +367,11 @@ static int dma_init_iova(struct barkeep_device *dev)
 	init_iova_domain(iova, PAGE_SIZE, 1);
 	if (!reserve_iova(iova, PFN_DOWN(DMA_MSI_FIRST), PFN_DOWN(DMA_MSI_LAST)))
 		goto err_iova;
-	for (i = 0; i < ARRAY_SIZE(dev->window); i++) {
-		if (!dev->window[i].flags)
+	for (i = 0; i < ARRAY_SIZE(dev->windows); i++) {
+		if (!dev->windows[i].resource.flags)
 			continue;
-		if (!reserve_iova(iova, PFN_DOWN(dev->window[i].start),
-				  PFN_DOWN(dev->window[i].end)))
+		if (!reserve_iova(iova, PFN_DOWN(dev->windows[i].resource.start),
+				  PFN_DOWN(dev->windows[i].resource.end)))
 			goto err_iova;
 	}
 	return 0;

@@ -300,7 +300,7 @@ static bool emulate_string(struct barkeep_emulation *emulation,
 
 	for (n = 0; n < count && ok; n += ok) {
 		/* The rest faults again, and may wait anew. */
-		if (emulation->patience->spent)
+		if (emulation->patience->model.all)
 			break;
 		ok = once(emulation, insn, n);
 	}

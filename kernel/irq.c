@@ -10,6 +10,7 @@
 #include <linux/irq.h>
 #include <linux/msi.h>
 
+#include "config.h"
 #include "irq.h"
 
 /*

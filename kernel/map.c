@@ -7,20 +7,43 @@
  * mapping costs its page tables and what is used of it.
  *
  * Lifetimes: a mapping holds a reference to its device and so to the module. It is
- * found by virtual address under RCU, in the time of a tree of fixed depth, and
- * freed a grace period after iounmap(). Drivers call these where they may sleep.
+ * found by virtual address under RCU, in a tree that can be looked into at any time,
+ * also by what interrupts who changes it, and freed a grace period after iounmap().
+ * Drivers call these where they may sleep.
  */
 #include <linux/io.h>
-#include <linux/maple_tree.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "map.h"
 
-/* Virtual address to mapping; written under its own lock, read under RCU. */
-static struct maple_tree barkeep_mappings =
-	MTREE_INIT(barkeep_mappings, MT_FLAGS_USE_RCU);
+/* Virtual address to mapping; changed under the lock, read under RCU. */
+static struct latch_tree_root barkeep_mappings;
+static DEFINE_MUTEX(map_lock);
+
+static struct barkeep_mapping *map_of(struct latch_tree_node *node)
+{
+	return container_of(node, struct barkeep_mapping, node);
+}
+
+static bool map_less(struct latch_tree_node *a, struct latch_tree_node *b)
+{
+	return map_of(a)->start < map_of(b)->start;
+}
+
+static int map_compare(void *key, struct latch_tree_node *node)
+{
+	const struct barkeep_mapping *mapping = map_of(node);
+	unsigned long address = (unsigned long)key;
+
+	if (address < mapping->start)
+		return -1;
+	return address - mapping->start >= mapping->bytes;
+}
+
+static const struct latch_tree_ops map_order = { .less = map_less, .comp = map_compare };
 
 /* What absent entries name, so that the kernel finds them whole; never accessed. */
 static struct page *map_nothing;
@@ -97,16 +120,21 @@ static struct barkeep_mapping *map_create(struct barkeep_bar_memory *bar, u64 of
 	if (!mapping->start)
 		goto err_free;
 	map_memory_pages(mapping);
-	if (mtree_insert_range(&barkeep_mappings, mapping->start,
-			       mapping->start + mapping->bytes - 1, mapping, GFP_KERNEL))
-		goto err_unmap;
+	mutex_lock(&map_lock);
+	latch_tree_insert(&mapping->node, &barkeep_mappings, &map_order);
+	mutex_unlock(&map_lock);
 	return mapping;
 
-err_unmap:
-	vunmap((void *)mapping->start);
 err_free:
 	kfree(mapping);
 	return NULL;
+}
+
+/* The caller has the lock; from here on it is not found. */
+static void map_forget(struct barkeep_mapping *mapping)
+{
+	lockdep_assert_held(&map_lock);
+	latch_tree_erase(&mapping->node, &barkeep_mappings, &map_order);
 }
 
 /* Of a mapping that is not found any more. */
@@ -159,7 +187,9 @@ void barkeep_map_forget(struct barkeep_bar_memory *bar)
 {
 	if (!bar->whole)
 		return;
-	mtree_erase(&barkeep_mappings, bar->whole->start);
+	mutex_lock(&map_lock);
+	map_forget(bar->whole);
+	mutex_unlock(&map_lock);
 	map_destroy(bar->whole);
 	bar->whole = NULL;
 }
@@ -187,17 +217,16 @@ static struct barkeep_device *map_take(unsigned long address)
 	struct barkeep_mapping *mapping;
 	bool own;
 
-	rcu_read_lock();
+	mutex_lock(&map_lock);
 	mapping = barkeep_map_find(address);
 	own = mapping && mapping != mapping->bar->whole;
-	if (mapping && !own && atomic_dec_if_positive(&mapping->parts) >= 0)
+	if (own)
+		map_forget(mapping);
+	if (own || (mapping && atomic_dec_if_positive(&mapping->parts) >= 0))
 		dev = mapping->bar->dev;
-	rcu_read_unlock();
-	mapping = own ? mtree_erase(&barkeep_mappings, address) : NULL;
-	if (mapping) {
-		dev = mapping->bar->dev;
+	mutex_unlock(&map_lock);
+	if (own)
 		map_destroy(mapping);
-	}
 	return dev;
 }
 
@@ -238,7 +267,10 @@ static void map_iounmap(void __iomem *address)
 /* The mapping that @address is in, or NULL. Any context; to be used under RCU. */
 struct barkeep_mapping *barkeep_map_find(unsigned long address)
 {
-	return mtree_load(&barkeep_mappings, address);
+	struct latch_tree_node *node;
+
+	node = latch_tree_find((void *)address, &barkeep_mappings, &map_order);
+	return node ? map_of(node) : NULL;
 }
 
 /* ioremap(address, bytes) and the like */

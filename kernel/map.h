@@ -7,6 +7,7 @@
 #define _BARKEEP_MAP_H
 
 #include <linux/ftrace.h>
+#include <linux/rbtree_latch.h>
 
 #include "barkeep.h"
 
@@ -38,6 +39,7 @@ struct barkeep_mapping {
 	unsigned long start;
 	unsigned long bytes;
 	u64 offset;		/* of @start in the BAR */
+	struct latch_tree_node node;
 	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
 	bool gone;
 	atomic_t parts;		/* of a whole BAR: in use by the driver */

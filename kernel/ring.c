@@ -233,8 +233,7 @@ static bool ring_wait(struct barkeep_device *dev, struct barkeep_patience *patie
 	    patience->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
 		return false;
 	patience->renewals++;
-	patience->start = 0;
-	patience->spent = false;
+	patience->room = (struct barkeep_spent){};
 	return true;
 }
 

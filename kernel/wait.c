@@ -24,15 +24,19 @@
  * completion timeout has a ceiling, well under what lockup detectors allow. And a
  * driver may wait again and again under one lock: once a model has let a wait time
  * out, the next ones are short, until it moves again; and so they are on a CPU that
- * has spun in long waits without changing tasks, whatever the model does.
+ * has spun for long without changing tasks, whatever the model does. In the end it
+ * does not wait there at all.
  */
 #define ATOMIC_MAX_NS		NSEC_PER_SEC
 #define ATOMIC_HOPELESS_NS	NSEC_PER_MSEC
 #define ATOMIC_SPELL_NS		(5ULL * NSEC_PER_SEC)
+#define ATOMIC_SPELL_MAX_NS	(7ULL * NSEC_PER_SEC)
+/* A model that is there takes less. */
+#define ATOMIC_NOTICED_NS	(20 * NSEC_PER_USEC)
 #define UNRESPONSIVE_NS		(50 * NSEC_PER_MSEC)
 
 /*
- * How long a CPU has spun in long waits since it last changed tasks. An interrupt that
+ * How long a CPU has spun since it last changed tasks. An interrupt that
  * changes it in the middle of a change costs some accuracy, as does migration.
  */
 struct wait_spell {
@@ -65,10 +69,10 @@ static bool wait_is_hopeless(void)
 static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience *patience,
 		      bool hurry)
 {
-	if (patience->spent)
-		return 0;
 	if (patience->may_sleep)
 		return hurry ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) : dev->timeout_ns;
+	if (wait_spell()->ns >= ATOMIC_SPELL_MAX_NS)
+		return 0;
 	return min_t(u64, dev->timeout_ns,
 		     hurry || wait_is_hopeless() ? ATOMIC_HOPELESS_NS : ATOMIC_MAX_NS);
 }
@@ -79,12 +83,13 @@ bool barkeep_wait_killed(const struct barkeep_patience *patience)
 	return patience->killable && fatal_signal_pending(current);
 }
 
-/* What is waited for, on which queue, and how long. */
+/* What is waited for, on which queue, and how long, with what is spent of it. */
 struct wait_goal {
 	bool (*done)(struct barkeep_device *dev, u32 arg);
 	u32 arg;
 	wait_queue_head_t *queue;
 	u64 limit;
+	struct barkeep_spent *spent;
 };
 
 static bool wait_is_done(struct barkeep_device *dev, const struct wait_goal *goal)
@@ -122,8 +127,8 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 	bool ret;
 	int n;
 
-	if (!patience->start)
-		patience->start = now;
+	if (!goal->spent->start)
+		goal->spent->start = now;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
 			ret = wait_is_done(dev, goal);
@@ -132,7 +137,7 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 			cpu_relax();
 		}
 		now = ktime_get_mono_fast_ns();
-		spent = now - patience->start;
+		spent = now - goal->spent->start;
 		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
 		    barkeep_wait_killed(patience)) {
 			ret = wait_is_done(dev, goal);
@@ -147,20 +152,18 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 		}
 	}
 out:
-	/* A model that answers at its pace is none to be hurried. */
-	if (!patience->may_sleep && now - begin >= ATOMIC_HOPELESS_NS)
+	if (!patience->may_sleep && now - begin >= ATOMIC_NOTICED_NS)
 		wait_spell()->ns += now - begin;
 	return ret;
 }
 
-static bool wait_for_goal(struct barkeep_device *dev, const struct wait_goal *goal,
+static bool wait_for_goal(struct barkeep_device *dev, struct wait_goal *goal,
 			  struct barkeep_patience *patience)
 {
-	bool ret = wait_spinning(dev, goal, patience);
-
-	if (!ret)
-		patience->spent = true;
-	return ret;
+	if (goal->spent->all)
+		goal->limit = 0;
+	goal->spent->all = !wait_spinning(dev, goal, patience);
+	return !goal->spent->all;
 }
 
 /* Whether a wait has timed out and the model has taken no event since. */
@@ -182,6 +185,14 @@ void barkeep_wait_begin(struct barkeep_patience *patience)
 	local_irq_enable();
 }
 
+/* What kills the model's process kills those who can answer. */
+static void wait_begin(struct barkeep_device *dev, struct barkeep_patience *patience)
+{
+	barkeep_wait_begin(patience);
+	if (in_task() && current->mm == READ_ONCE(dev->mm))
+		patience->killable = true;
+}
+
 /* For what the model gives to this one access: a completion, a slot. */
 bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
 		  u32 arg, struct barkeep_patience *patience)
@@ -190,10 +201,11 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
 		.done = done,
 		.arg = arg,
 		.queue = &dev->ring.settled,
+		.spent = &patience->model,
 	};
 	bool ret;
 
-	barkeep_wait_begin(patience);
+	wait_begin(dev, patience);
 	goal.limit = wait_limit(dev, patience, wait_is_unresponsive(dev));
 	ret = wait_for_goal(dev, &goal, patience);
 
@@ -218,9 +230,10 @@ bool barkeep_wait_room(struct barkeep_device *dev,
 	struct wait_goal goal = {
 		.done = done,
 		.queue = &dev->ring.room,
+		.spent = &patience->room,
 	};
 
-	barkeep_wait_begin(patience);
+	wait_begin(dev, patience);
 	goal.limit = wait_limit(dev, patience, false);
 	return wait_for_goal(dev, &goal, patience);
 }

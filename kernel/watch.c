@@ -116,14 +116,14 @@ static unsigned int watch_flush_one(struct barkeep_watched *watch, unsigned int 
 }
 
 /*
- * Delivers the hits that there is room for; false while some still wait. Any context
- * but NMI. The lock keeps another CPU from passing what this one is about to put into
- * the ring; a hit takes none.
+ * Delivers the hits that there is room for, up to a ring full of them; false while some
+ * still wait. Any context but NMI. The lock keeps another CPU from passing what this one
+ * is about to put into the ring; a hit takes none.
  */
 bool barkeep_watch_flush(struct barkeep_device *dev)
 {
 	struct barkeep_watches *watches = &dev->watches;
-	unsigned int n, batch;
+	unsigned int n, batch, batches = dev->ring.size / WATCH_BATCH;
 	unsigned long flags;
 
 	do {
@@ -132,7 +132,9 @@ bool barkeep_watch_flush(struct barkeep_device *dev)
 		for (n = 0; n < watches->count; n++)
 			batch = watch_flush_one(&watches->watch[n], batch);
 		raw_spin_unlock_irqrestore(&watches->lock, flags);
-	} while (!batch);
+	} while (!batch && --batches);
+	if (!batch)
+		irq_work_queue(&watches->deliver);
 	return !atomic64_read(&watches->waiting);
 }
 

@@ -5,7 +5,7 @@
  * and no access ever leaves the CPU.
  */
 #include <linux/ioport.h>
-#include <linux/maple_tree.h>
+#include <linux/mutex.h>
 
 #include "barkeep.h"
 
@@ -28,9 +28,49 @@ static const struct {
 	{ ABOVE_4G, 1ULL << 32, 0 },
 };
 
-/* Physical address to device; written under its own lock, read under RCU. */
-static struct maple_tree barkeep_windows =
-	MTREE_INIT(barkeep_windows, MT_FLAGS_USE_RCU);
+/* Physical address to window; changed under the lock, read under RCU. */
+static struct latch_tree_root barkeep_windows;
+static DEFINE_MUTEX(window_lock);
+
+/* What a tree is asked for: any window with a byte of it. */
+struct window_key {
+	phys_addr_t first;
+	phys_addr_t last;
+};
+
+static struct barkeep_window *window_at(struct latch_tree_node *node)
+{
+	return container_of(node, struct barkeep_window, node);
+}
+
+static bool window_less(struct latch_tree_node *a, struct latch_tree_node *b)
+{
+	return window_at(a)->resource.start < window_at(b)->resource.start;
+}
+
+static int window_compare(void *key, struct latch_tree_node *node)
+{
+	const struct resource *resource = &window_at(node)->resource;
+	const struct window_key *wanted = key;
+
+	if (wanted->last < resource->start)
+		return -1;
+	return wanted->first > resource->end;
+}
+
+static const struct latch_tree_ops window_order = {
+	.less = window_less,
+	.comp = window_compare,
+};
+
+/* To be used under RCU. */
+static struct barkeep_window *window_find(phys_addr_t first, phys_addr_t last)
+{
+	struct window_key key = { first, last };
+	struct latch_tree_node *node = latch_tree_find(&key, &barkeep_windows, &window_order);
+
+	return node ? window_at(node) : NULL;
+}
 
 static int window_of(const struct barkeep_bar_memory *bar)
 {
@@ -64,7 +104,7 @@ static int window_take(struct resource *window, int which, u64 bytes, u64 align)
  */
 static int window_allocate(struct barkeep_device *dev, int which)
 {
-	struct resource *window = &dev->window[which];
+	struct barkeep_window *window = &dev->windows[which];
 	u64 total = 0, largest = 0;
 	int n, ret;
 
@@ -77,26 +117,27 @@ static int window_allocate(struct barkeep_device *dev, int which)
 	if (!total)
 		return 0;
 
-	ret = window_take(window, which, total, largest);
+	ret = window_take(&window->resource, which, total, largest);
 	if (ret)
 		return ret;
-	ret = mtree_insert_range(&barkeep_windows, window->start, window->end, dev, GFP_KERNEL);
-	if (ret) {
-		release_resource(window);
-		window->flags = 0;
-	}
-	return ret;
+	window->dev = dev;
+	mutex_lock(&window_lock);
+	latch_tree_insert(&window->node, &barkeep_windows, &window_order);
+	mutex_unlock(&window_lock);
+	return 0;
 }
 
-static void window_free(struct resource *window)
+static void window_free(struct barkeep_window *window)
 {
-	if (!window->flags)
+	if (!window->resource.flags)
 		return;
-	mtree_erase(&barkeep_windows, window->start);
+	mutex_lock(&window_lock);
+	latch_tree_erase(&window->node, &barkeep_windows, &window_order);
+	mutex_unlock(&window_lock);
 	/* barkeep_window_find() may still hold what it found. */
 	synchronize_rcu();
-	release_resource(window);
-	window->flags = 0;
+	release_resource(&window->resource);
+	window->resource.flags = 0;
 }
 
 int barkeep_window_reserve(struct barkeep_device *dev)
@@ -107,22 +148,25 @@ int barkeep_window_reserve(struct barkeep_device *dev)
 		return ret;
 	ret = window_allocate(dev, ABOVE_4G);
 	if (ret)
-		window_free(&dev->window[BELOW_4G]);
+		window_free(&dev->windows[BELOW_4G]);
 	return ret;
 }
 
 void barkeep_window_release(struct barkeep_device *dev)
 {
-	window_free(&dev->window[BELOW_4G]);
-	window_free(&dev->window[ABOVE_4G]);
+	window_free(&dev->windows[BELOW_4G]);
+	window_free(&dev->windows[ABOVE_4G]);
 }
 
 /* Whether any byte of a mapping that begins here is in a window. Any context. */
 bool barkeep_window_contains(phys_addr_t address, size_t bytes)
 {
-	unsigned long first = address;
+	bool ret;
 
-	return bytes && mt_find(&barkeep_windows, &first, address + bytes - 1);
+	rcu_read_lock();
+	ret = bytes && window_find(address, address + bytes - 1);
+	rcu_read_unlock();
+	return ret;
 }
 
 /*
@@ -131,13 +175,14 @@ bool barkeep_window_contains(phys_addr_t address, size_t bytes)
  */
 struct barkeep_bar_memory *barkeep_window_find(phys_addr_t address, size_t bytes, u64 *offset)
 {
-	struct barkeep_device *dev;
+	struct barkeep_device *dev = NULL;
+	struct barkeep_window *window;
 	int n;
 
 	rcu_read_lock();
-	dev = mtree_load(&barkeep_windows, address);
-	if (dev && !kref_get_unless_zero(&dev->refs))
-		dev = NULL;
+	window = window_find(address, address);
+	if (window && kref_get_unless_zero(&window->dev->refs))
+		dev = window->dev;
 	rcu_read_unlock();
 	if (!dev)
 		return NULL;

@@ -90,6 +90,20 @@ guestTest(
   },
 );
 
+guestTest(
+  "while a function is found, the kernel's own quirks look into no BAR of it",
+  async () => {
+    const heard: number[] = [];
+    // An xHCI, whose list of capabilities begins far behind its BAR.
+    await using card = await plug({
+      id: { vendor: 0x1234, device: 0xc0de, class: 0x0c0330 },
+    }, { read: (offset) => (heard.push(offset), 0xffff_0000) });
+    assert.deepEqual(heard, []);
+    assert.equal(await card.driver.read(0x10), 0xffff_0000);
+    assert.deepEqual(heard, [0x10]);
+  },
+);
+
 guestTest("the host walks the capabilities given, in their order", async () => {
   await using card = await plug({
     capabilities: [
