@@ -6,7 +6,7 @@
  */
 #include <linux/mm.h>
 
-#include "access.h"
+#include "ring.h"
 
 /* The backing of an access that does not cross a page, or NULL while it has none. */
 static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)
@@ -24,11 +24,12 @@ static void *access_backing(struct barkeep_bar_memory *bar, u64 offset)
 static void *access_back(struct barkeep_bar_memory *bar, u64 offset,
 			 struct barkeep_patience *patience)
 {
-	gfp_t gfp = patience->may_sleep ? GFP_NOIO | __GFP_RETRY_MAYFAIL : GFP_ATOMIC;
 	struct page *page = READ_ONCE(bar->pages[offset >> PAGE_SHIFT]);
+	gfp_t gfp;
 
 	if (unlikely(!page)) {
 		barkeep_wait_begin(patience);
+		gfp = patience->may_sleep ? GFP_NOIO | __GFP_RETRY_MAYFAIL : GFP_ATOMIC;
 		page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, gfp | __GFP_NOWARN);
 	}
 	return page ? page_address(page) + offset_in_page(offset) : NULL;

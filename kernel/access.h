@@ -11,36 +11,30 @@
 #include "barkeep.h"
 
 /**
- * struct barkeep_spent - of the time for waits of one kind
- * @start: of the first, on the clock of ktime_get_mono_fast_ns(), or 0
- * @all: one has timed out, so there is no other
- */
-struct barkeep_spent {
-	u64 start;
-	bool all;
-};
-
-/**
  * struct barkeep_patience - how long one instruction of a driver may wait
- * @may_sleep: its context can, once interrupts are on
  * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
+ * @may_sleep: its context can; not known before that
  * @killable: a fatal signal ends the wait: the instruction is of user space, or the
  *	process the model's
- * @model: spent on waits for slots and completions
- * @room: spent on waits for room in the ring
- * @renewals: times that the latter began anew
+ * @renewals: times that waits for room began anew
+ * @model: when it first waited for a slot or a completion, on the clock of
+ *	ktime_get_mono_fast_ns(), or 0; or BARKEEP_SPENT
+ * @room: the same of room in the ring
  *
  * One for all waits of a page fault, also for each part of an access that is more than
  * one on the bus.
  */
 struct barkeep_patience {
-	bool may_sleep;
 	bool held;
+	bool may_sleep;
 	bool killable;
-	struct barkeep_spent model;
-	struct barkeep_spent room;
 	u8 renewals;
+	u64 model;
+	u64 room;
 };
+
+/* A wait has timed out, and there is no other. */
+#define BARKEEP_SPENT	U64_MAX
 
 /* What 16 bytes hold. */
 struct barkeep_wide {
@@ -98,13 +92,6 @@ void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *
 /* watch.c: a write that was not the CPU's own */
 void barkeep_watch_written(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
 			   struct barkeep_patience *patience);
-
-/*
- * ring.c: waits for room for the event, and is false when the device is dead or its
- * link went down.
- */
-bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
-		       struct barkeep_patience *patience);
 
 /*
  * wait.c: waits of accesses for the model, bounded by the completion timeout.

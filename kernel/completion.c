@@ -8,7 +8,7 @@
  */
 #include <linux/mm.h>
 
-#include "access.h"
+#include "ring.h"
 
 /* Whether @slot could be taken. Starts at the CPU's own: rarely contended. */
 static bool slot_take(struct barkeep_device *dev, u32 *slot)

@@ -20,18 +20,18 @@
 
 static bool target_is_mapped(const struct barkeep_emulation *emulation, unsigned long address)
 {
-	return address - emulation->mapping.start < emulation->mapping.bytes;
+	return address - emulation->extent.start < emulation->extent.bytes;
 }
 
 static bool target_find(struct barkeep_emulation *emulation, unsigned long address,
 			struct barkeep_target *target)
 {
-	const struct barkeep_mapping *mapping = &emulation->mapping;
+	const struct barkeep_extent *extent = &emulation->extent;
 
 	if (unlikely(!target_is_mapped(emulation, address)))
 		return emulation->ops->find(emulation, address, target);
-	target->bar = mapping->bar;
-	target->offset = mapping->offset + (address - mapping->start);
+	target->bar = extent->bar;
+	target->offset = extent->offset + (address - extent->start);
 	target->counted = false;
 	target->read_only = emulation->read_only;
 	return true;
@@ -300,7 +300,7 @@ static bool emulate_string(struct barkeep_emulation *emulation,
 
 	for (n = 0; n < count && ok; n += ok) {
 		/* The rest faults again, and may wait anew. */
-		if (emulation->patience->model.all)
+		if (emulation->patience->model == BARKEEP_SPENT)
 			break;
 		ok = once(emulation, insn, n);
 	}
@@ -342,16 +342,16 @@ static bool emulate_stos(struct barkeep_emulation *emulation,
 static bool emulate_nothing(struct barkeep_emulation *emulation,
 			    const struct barkeep_instruction *insn)
 {
-	const struct barkeep_mapping *mapping = &emulation->mapping;
+	const struct barkeep_extent *extent = &emulation->extent;
 	const struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_FAULT,
 		.value = BARKEEP_FAULT_UNDECODABLE,
-		.bar = mapping->bar->number,
-		.offset = mapping->offset + (emulation->address - mapping->start),
+		.bar = extent->bar->number,
+		.offset = extent->offset + (emulation->address - extent->start),
 		.width = insn->width,
 		.slot = BARKEEP_NO_SLOT,
 	};
-	struct barkeep_device *dev = mapping->bar->dev;
+	struct barkeep_device *dev = extent->bar->dev;
 
 	barkeep_count(&dev->status->undecodable);
 	if (!in_nmi())

@@ -38,18 +38,18 @@ struct barkeep_emulation_ops {
  * struct barkeep_emulation - an access in progress
  * @regs: of the instruction
  * @address: that it faulted at
- * @mapping: that @address is in, by value: it may be undone meanwhile. Addresses are
+ * @extent: that @address is in, by value: it may be undone meanwhile. Addresses are
  *	those of the instruction, of the kernel or of user space
- * @read_only: @mapping is
+ * @read_only: @extent is
  * @patience: what it may wait
- * @ops: for all that is not in @mapping
+ * @ops: for all that is not in @extent
  *
- * Who fills it in holds a reference to the device of @mapping.
+ * Who fills it in holds a reference to the device of @extent.
  */
 struct barkeep_emulation {
 	struct pt_regs *regs;
 	unsigned long address;
-	struct barkeep_mapping mapping;
+	struct barkeep_extent extent;
 	bool read_only;
 	struct barkeep_patience *patience;
 	const struct barkeep_emulation_ops *ops;
@@ -74,6 +74,6 @@ int barkeep_fault_init(void);
 void barkeep_fault_exit(void);
 
 /* user_fault.c: an instruction of user space */
-vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_mapping *mapping);
+vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_extent *extent);
 
 #endif

@@ -17,18 +17,6 @@
 #include "decode.h"
 #include "emulate.h"
 
-/*
- * A fault says nothing about whether its context may sleep, so ask for all that
- * forbids it. A task that is not running is between prepare_to_wait() and
- * schedule(): sleeping here would lose its state.
- */
-static bool fault_may_sleep(struct pt_regs *regs)
-{
-	return (regs->flags & X86_EFLAGS_IF) && IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
-	       !preempt_count() && !pagefault_disabled() && !rcu_preempt_depth() &&
-	       !is_idle_task(current) && READ_ONCE(current->__state) == TASK_RUNNING;
-}
-
 /* By way of another mapping than the one that faulted: a move from BAR to BAR. */
 static bool fault_find(struct barkeep_emulation *emulation, unsigned long address,
 		       struct barkeep_target *target)
@@ -37,10 +25,10 @@ static bool fault_find(struct barkeep_emulation *emulation, unsigned long addres
 
 	rcu_read_lock();
 	mapping = barkeep_map_find(address);
-	target->counted = mapping && kref_get_unless_zero(&mapping->bar->dev->refs);
+	target->counted = mapping && kref_get_unless_zero(&mapping->extent.bar->dev->refs);
 	if (target->counted) {
-		target->bar = mapping->bar;
-		target->offset = mapping->offset + (address - mapping->start);
+		target->bar = mapping->extent.bar;
+		target->offset = mapping->extent.offset + (address - mapping->extent.start);
 		target->read_only = false;
 	}
 	rcu_read_unlock();
@@ -132,11 +120,12 @@ static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping
 	struct barkeep_emulation emulation = {
 		.regs = regs,
 		.address = address,
-		.mapping = *mapping,
+		.extent = mapping->extent,
 		.patience = &patience,
 		.ops = &fault_emulation_ops,
 	};
-	struct barkeep_instruction insn;
+	/* barkeep_fetch() fills in all of it. */
+	struct barkeep_instruction insn __uninitialized;
 	bool done;
 
 	if (barkeep_map_touch(mapping, address))
@@ -146,12 +135,11 @@ static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping
 		return;
 	}
 	/* Undone already: what faults again will find that out. */
-	if (!kref_get_unless_zero(&mapping->bar->dev->refs))
+	if (!kref_get_unless_zero(&mapping->extent.bar->dev->refs))
 		return;
 
-	patience.may_sleep = fault_may_sleep(regs);
 	done = barkeep_emulate(&emulation, &insn);
-	barkeep_device_put(emulation.mapping.bar->dev);
+	barkeep_device_put(emulation.extent.bar->dev);
 	if (held && !patience.held)
 		local_irq_disable();
 	if (!done)

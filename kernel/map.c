@@ -30,7 +30,7 @@ static struct barkeep_mapping *map_of(struct latch_tree_node *node)
 
 static bool map_less(struct latch_tree_node *a, struct latch_tree_node *b)
 {
-	return map_of(a)->start < map_of(b)->start;
+	return map_of(a)->extent.start < map_of(b)->extent.start;
 }
 
 static int map_compare(void *key, struct latch_tree_node *node)
@@ -38,9 +38,9 @@ static int map_compare(void *key, struct latch_tree_node *node)
 	const struct barkeep_mapping *mapping = map_of(node);
 	unsigned long address = (unsigned long)key;
 
-	if (address < mapping->start)
+	if (address < mapping->extent.start)
 		return -1;
-	return address - mapping->start >= mapping->bytes;
+	return address - mapping->extent.start >= mapping->extent.bytes;
 }
 
 static const struct latch_tree_ops map_order = { .less = map_less, .comp = map_compare };
@@ -91,15 +91,15 @@ static bool map_make_present(unsigned long address, struct page *page)
 /* What is backed already need not fault. Before anybody else knows the mapping. */
 static void map_memory_pages(struct barkeep_mapping *mapping)
 {
-	struct barkeep_bar_memory *bar = mapping->bar;
-	unsigned long first = mapping->offset >> PAGE_SHIFT;
+	struct barkeep_bar_memory *bar = mapping->extent.bar;
+	unsigned long first = mapping->extent.offset >> PAGE_SHIFT;
 	struct page *page;
 	unsigned long n;
 
-	for (n = 0; n < mapping->bytes >> PAGE_SHIFT; n++) {
+	for (n = 0; n < mapping->extent.bytes >> PAGE_SHIFT; n++) {
 		page = READ_ONCE(bar->pages[first + n]);
 		if (page && bar->policy[first + n] == BARKEEP_POLICY_MEMORY)
-			map_make_present(mapping->start + n * PAGE_SIZE, page);
+			map_make_present(mapping->extent.start + n * PAGE_SIZE, page);
 		cond_resched();
 	}
 }
@@ -113,11 +113,11 @@ static struct barkeep_mapping *map_create(struct barkeep_bar_memory *bar, u64 of
 	if (!mapping)
 		return NULL;
 	raw_spin_lock_init(&mapping->lock);
-	mapping->bar = bar;
-	mapping->offset = offset;
-	mapping->bytes = bytes;
-	mapping->start = (unsigned long)map_reserve(bytes);
-	if (!mapping->start)
+	mapping->extent.bar = bar;
+	mapping->extent.offset = offset;
+	mapping->extent.bytes = bytes;
+	mapping->extent.start = (unsigned long)map_reserve(bytes);
+	if (!mapping->extent.start)
 		goto err_free;
 	map_memory_pages(mapping);
 	mutex_lock(&map_lock);
@@ -144,7 +144,7 @@ static void map_destroy(struct barkeep_mapping *mapping)
 	raw_spin_lock_irq(&mapping->lock);
 	mapping->gone = true;
 	raw_spin_unlock_irq(&mapping->lock);
-	vunmap((void *)mapping->start);
+	vunmap((void *)mapping->extent.start);
 	kfree_rcu(mapping, rcu);
 }
 
@@ -158,8 +158,8 @@ static void map_destroy(struct barkeep_mapping *mapping)
  */
 bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
 {
-	struct barkeep_bar_memory *bar = mapping->bar;
-	unsigned long n = (mapping->offset + (address - mapping->start)) >> PAGE_SHIFT;
+	struct barkeep_bar_memory *bar = mapping->extent.bar;
+	unsigned long n = (mapping->extent.offset + (address - mapping->extent.start)) >> PAGE_SHIFT;
 	struct page *page;
 	bool again;
 
@@ -204,7 +204,7 @@ static void __iomem *map_bar(struct barkeep_bar_memory *bar, u64 offset, unsigne
 	else
 		mapping = map_create(bar, offset & PAGE_MASK,
 				     PAGE_ALIGN(offset_in_page(offset) + bytes));
-	return mapping ? (void __iomem *)(mapping->start + offset - mapping->offset) : NULL;
+	return mapping ? (void __iomem *)(mapping->extent.start + offset - mapping->extent.offset) : NULL;
 }
 
 /*
@@ -219,11 +219,11 @@ static struct barkeep_device *map_take(unsigned long address)
 
 	mutex_lock(&map_lock);
 	mapping = barkeep_map_find(address);
-	own = mapping && mapping != mapping->bar->whole;
+	own = mapping && mapping != mapping->extent.bar->whole;
 	if (own)
 		map_forget(mapping);
 	if (own || (mapping && atomic_dec_if_positive(&mapping->parts) >= 0))
-		dev = mapping->bar->dev;
+		dev = mapping->extent.bar->dev;
 	mutex_unlock(&map_lock);
 	if (own)
 		map_destroy(mapping);

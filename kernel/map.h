@@ -27,6 +27,38 @@ struct barkeep_hook {
 int barkeep_hooks_install(struct barkeep_hook *hooks, unsigned int count);
 void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
 
+/**
+ * struct barkeep_extent - addresses that lead to a BAR
+ * @bar: the BAR
+ * @start: first of them
+ * @bytes: how many
+ * @offset: of @start in the BAR
+ */
+struct barkeep_extent {
+	struct barkeep_bar_memory *bar;
+	unsigned long start;
+	unsigned long bytes;
+	u64 offset;
+};
+
+/**
+ * struct barkeep_mapping - a driver's, map.c
+ * @extent: where it leads
+ * @node: among all mappings
+ * @lock: protects @gone, and what becomes present meanwhile
+ * @gone: the addresses may be another's
+ * @parts: of a whole BAR: in use by the driver
+ * @rcu: frees it
+ */
+struct barkeep_mapping {
+	struct barkeep_extent extent;
+	struct latch_tree_node node;
+	raw_spinlock_t lock;	/* see above */
+	bool gone;
+	atomic_t parts;
+	struct rcu_head rcu;
+};
+
 /*
  * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
  * barkeep_map_touch(), with interrupts off, which is true where the access that
@@ -34,18 +66,6 @@ void barkeep_hooks_remove(struct barkeep_hook *hooks, unsigned int count);
  * A BAR of which barkeep_map_whole() was called has one mapping, which its own are
  * parts of, until barkeep_map_forget(), after the last of them.
  */
-struct barkeep_mapping {
-	struct barkeep_bar_memory *bar;
-	unsigned long start;
-	unsigned long bytes;
-	u64 offset;		/* of @start in the BAR */
-	struct latch_tree_node node;
-	raw_spinlock_t lock;	/* @gone, and what becomes present meanwhile */
-	bool gone;
-	atomic_t parts;		/* of a whole BAR: in use by the driver */
-	struct rcu_head rcu;
-};
-
 int barkeep_map_init(void);
 void barkeep_map_exit(void);
 int barkeep_map_whole(struct barkeep_bar_memory *bar);

@@ -13,7 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/mm.h>
 
-#include "access.h"
+#include "ring.h"
 
 #define REGISTER_TRIES	64
 

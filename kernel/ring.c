@@ -21,9 +21,7 @@
 #include <linux/vmalloc.h>
 
 #include "access.h"
-
-/* Entries that accesses leave free, for notices, which cannot wait. */
-#define RING_HEADROOM	64
+#include "ring.h"
 
 /* How often a producer that others are quicker than waits for the whole timeout. */
 #define RENEWALS_MAX	16
@@ -35,20 +33,17 @@ struct barkeep_kick {
 	struct barkeep_ring *ring;
 };
 
-static bool ring_has_room(struct barkeep_ring *ring, u32 index, u32 headroom)
+/* @headroom: entries that stay free. The model's head is believed where it can be true. */
+bool barkeep_ring_look(struct barkeep_ring *ring, u32 index, u32 headroom)
 {
-	u32 limit = ring->size - headroom;
 	u32 head = atomic_read(&ring->head);
-	u32 claimed;
+	u32 claimed = READ_ONCE(ring->control->head);
 
-	if (index - head < limit)
-		return true;
-	claimed = READ_ONCE(ring->control->head);
 	if (claimed - head > (u32)atomic_read(&ring->tail) - head)
 		return false;
 	/* Loses to another producer that saw a newer one; the next look sees it. */
 	atomic_cmpxchg(&ring->head, head, claimed);
-	return index - claimed < limit;
+	return index - claimed < ring->size - headroom;
 }
 
 static void ring_wake(struct irq_work *work)
@@ -94,74 +89,13 @@ void barkeep_ring_kick(struct barkeep_device *dev)
 	WRITE_ONCE(ring->kick_cpu, cpu < nr_cpu_ids ? cpu : cpumask_first(cpu_online_mask));
 }
 
-static void ring_fill(struct barkeep_ring *ring, u32 index, const struct barkeep_event *event)
+/* An event has been published for a model that sleeps. @held: see barkeep_ring_put(). */
+void barkeep_ring_rouse(struct barkeep_device *dev, bool held)
 {
-	struct barkeep_event *entry = &ring->entries[index & (ring->size - 1)];
-
-	entry->kind = event->kind;
-	entry->bar = event->bar;
-	entry->width = event->width;
-	entry->offset = event->offset;
-	entry->value = event->value;
-	entry->value_high = event->value_high;
-	entry->time = ktime_get_mono_fast_ns();
-	entry->cpu = smp_processor_id();
-	entry->slot = event->slot;
-	entry->ticket = event->ticket;
-	entry->reg = event->reg;
-	entry->byte_enables = event->byte_enables;
-	/* All of the entry is there before its number is. */
-	smp_store_release(&entry->sequence, index + 1);
-}
-
-/* Reserves the next index, if it leaves @headroom entries free. */
-static bool ring_reserve(struct barkeep_ring *ring, u32 headroom, u32 *index)
-{
-	int tail;
-
-	for (;;) {
-		tail = atomic_read(&ring->tail);
-		if (ring_has_room(ring, tail, headroom)) {
-			if (atomic_try_cmpxchg(&ring->tail, &tail, tail + 1))
-				break;
-		} else if (atomic_read(&ring->tail) == tail) {
-			return false;
-		}
-	}
-	*index = tail;
-	return true;
-}
-
-/*
- * Between reservation and publication nothing may come in between: an interrupt
- * handler that reads the device would wait for the event behind the one that it
- * keeps from being published. @held: interrupts are about to be turned on.
- */
-static bool ring_put(struct barkeep_device *dev, const struct barkeep_event *event, u32 headroom,
-		     bool held)
-{
-	struct barkeep_ring *ring = &dev->ring;
-	unsigned long flags;
-	bool reserved;
-	u32 index;
-
-	local_irq_save(flags);
-	reserved = ring_reserve(ring, headroom, &index);
-	if (reserved)
-		ring_fill(ring, index, event);
-	local_irq_restore(flags);
-	if (!reserved)
-		return false;
-
-	/* Pairs with the consumer's between setting sleeping and looking here. */
-	smp_mb();
-	if (unlikely(READ_ONCE(ring->control->sleeping))) {
-		/* A wake-up takes locks that the driver may hold. */
-		irq_work_queue(&ring->wake);
-		if (irqs_disabled() && !held)
-			barkeep_ring_kick(dev);
-	}
-	return true;
+	/* A wake-up takes locks that the driver may hold. */
+	irq_work_queue(&dev->ring.wake);
+	if (irqs_disabled() && !held)
+		barkeep_ring_kick(dev);
 }
 
 /* A fault is delivered when there is room, if no later one of its kind takes its place. */
@@ -178,7 +112,7 @@ static void ring_keep_fault(struct barkeep_device *dev, const struct barkeep_eve
 
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
 {
-	if (ring_put(dev, event, 0, false))
+	if (barkeep_ring_put(dev, event, 0, false))
 		return true;
 	if (event->kind != BARKEEP_EVENT_FAULT)
 		return false;
@@ -189,7 +123,7 @@ bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *ev
 /* With the room that accesses have. Also from #DB: see watch.c. */
 bool barkeep_ring_offer(struct barkeep_device *dev, const struct barkeep_event *event)
 {
-	return ring_put(dev, event, RING_HEADROOM, false);
+	return barkeep_ring_put(dev, event, BARKEEP_RING_HEADROOM, false);
 }
 
 /* Writes that can no longer be delivered in order: nothing after them may be. */
@@ -207,15 +141,9 @@ static void ring_link_down(struct barkeep_device *dev)
 	barkeep_ring_try(dev, &fault);
 }
 
-/* Whether no write to watched memory waits for room, which comes before all else. */
-static bool ring_is_clear(struct barkeep_device *dev)
-{
-	return likely(!atomic64_read(&dev->watches.waiting)) || barkeep_watch_flush(dev);
-}
-
 static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 {
-	return ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), RING_HEADROOM);
+	return barkeep_ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), BARKEEP_RING_HEADROOM);
 }
 
 /*
@@ -233,28 +161,18 @@ static bool ring_wait(struct barkeep_device *dev, struct barkeep_patience *patie
 	    patience->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
 		return false;
 	patience->renewals++;
-	patience->room = (struct barkeep_spent){};
+	patience->room = 0;
 	return true;
 }
 
-bool barkeep_ring_post(struct barkeep_device *dev, const struct barkeep_event *event,
-		       struct barkeep_patience *patience)
+/* True if it is worth another try; else the event is lost, and with it the link. */
+bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_patience *patience)
 {
-	for (;;) {
-		if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
-			return false;
-		if (ring_is_clear(dev) &&
-		    likely(ring_put(dev, event, RING_HEADROOM, patience->held)))
-			break;
-		if (ring_wait(dev, patience))
-			continue;
-		if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
-			ring_link_down(dev);
-		return false;
-	}
-	if (unlikely(READ_ONCE(dev->ring.notices)))
-		barkeep_ring_flush(dev);
-	return true;
+	if (ring_wait(dev, patience))
+		return true;
+	if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
+		ring_link_down(dev);
+	return false;
 }
 
 static u64 notice_command(struct barkeep_device *dev)
@@ -333,7 +251,7 @@ static bool ring_flush_faults(struct barkeep_device *dev)
 	raw_spin_lock_irqsave(&ring->fault_lock, flags);
 	for (n = 0; room && n < ARRAY_SIZE(ring->faults); n++) {
 		if (ring->faults[n].kind)
-			room = ring_put(dev, &ring->faults[n], 0, false);
+			room = barkeep_ring_put(dev, &ring->faults[n], 0, false);
 		if (room)
 			ring->faults[n].kind = 0;
 	}
@@ -363,7 +281,7 @@ void barkeep_ring_flush(struct barkeep_device *dev)
 	struct barkeep_ring *ring = &dev->ring;
 	unsigned int notice;
 
-	if (!ring_is_clear(dev))
+	if (!barkeep_ring_is_clear(dev))
 		return;
 	for_each_set_bit(notice, &ring->notices, BARKEEP_NOTICE_COUNT) {
 		if (!test_and_clear_bit(notice, &ring->notices))
@@ -403,7 +321,7 @@ void barkeep_ring_wake(struct barkeep_device *dev)
 
 	wake_up_all(&ring->settled);
 	wake_up_all(&ring->readable);
-	if (ring_has_room(ring, atomic_read(&ring->tail), RING_HEADROOM + ring->size / 4))
+	if (barkeep_ring_has_room(ring, atomic_read(&ring->tail), BARKEEP_RING_HEADROOM + ring->size / 4))
 		wake_up_all(&ring->room);
 }
 

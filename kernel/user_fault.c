@@ -69,17 +69,17 @@ static const struct barkeep_emulation_ops user_operations = {
 
 static void user_tell_undecodable(const struct barkeep_emulation *emulation)
 {
-	const struct barkeep_mapping *mapping = &emulation->mapping;
+	const struct barkeep_extent *extent = &emulation->extent;
 	const struct barkeep_event event = {
 		.kind = BARKEEP_EVENT_FAULT,
 		.value = BARKEEP_FAULT_UNDECODABLE,
-		.bar = mapping->bar->number,
-		.offset = mapping->offset + (emulation->address - mapping->start),
+		.bar = extent->bar->number,
+		.offset = extent->offset + (emulation->address - extent->start),
 		.slot = BARKEEP_NO_SLOT,
 	};
 
-	barkeep_count(&mapping->bar->dev->status->undecodable);
-	barkeep_ring_try(mapping->bar->dev, &event);
+	barkeep_count(&extent->bar->dev->status->undecodable);
+	barkeep_ring_try(extent->bar->dev, &event);
 }
 
 /* 0, or what the fault comes to. */
@@ -116,22 +116,22 @@ static bool user_is_instruction(const struct vm_fault *fault)
 }
 
 /*
- * The fault of an access to @mapping, by a page that traps. VM_FAULT_COMPLETED says
+ * The fault of an access to @extent, by a page that traps. VM_FAULT_COMPLETED says
  * that the lock is not held any more; together with VM_FAULT_NOPAGE nothing else is
  * looked at, and the instruction, or the one behind it, goes on.
  */
-vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_mapping *mapping)
+vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_extent *extent)
 {
 	struct barkeep_patience patience = { .may_sleep = true, .killable = true };
 	struct barkeep_emulation emulation = {
 		.regs = current_pt_regs(),
 		.address = fault->real_address,
-		.mapping = *mapping,
+		.extent = *extent,
 		.read_only = !(fault->vma->vm_flags & VM_WRITE),
 		.patience = &patience,
 		.ops = &user_operations,
 	};
-	struct barkeep_device *dev = mapping->bar->dev;
+	struct barkeep_device *dev = extent->bar->dev;
 	struct mm_struct *mm = current->mm;
 	vm_fault_t ret;
 

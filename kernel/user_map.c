@@ -127,15 +127,15 @@ static bool user_map_traps(const struct barkeep_bar_memory *bar, unsigned long p
 
 /* What of a BAR @area shows. */
 static void user_map_describe(const struct user_map *map, struct vm_area_struct *area,
-			      struct barkeep_mapping *mapping)
+			      struct barkeep_extent *extent)
 {
 	unsigned long first = max(READ_ONCE(map->first), area->vm_pgoff);
 	unsigned long end = min(READ_ONCE(map->end), area->vm_pgoff + vma_pages(area));
 
-	mapping->bar = map->bar;
-	mapping->start = area->vm_start + ((first - area->vm_pgoff) << PAGE_SHIFT);
-	mapping->bytes = (end - first) << PAGE_SHIFT;
-	mapping->offset = (u64)(first + map->shift) << PAGE_SHIFT;
+	extent->bar = map->bar;
+	extent->start = area->vm_start + ((first - area->vm_pgoff) << PAGE_SHIFT);
+	extent->bytes = (end - first) << PAGE_SHIFT;
+	extent->offset = (u64)(first + map->shift) << PAGE_SHIFT;
 }
 
 static vm_fault_t user_map_insert(struct vm_fault *fault, struct barkeep_bar_memory *bar,
@@ -153,7 +153,7 @@ static vm_fault_t user_map_insert(struct vm_fault *fault, struct barkeep_bar_mem
 static vm_fault_t user_map_fault(struct vm_fault *fault)
 {
 	struct user_map *map = user_map_of(fault->vma);
-	struct barkeep_mapping mapping = {};
+	struct barkeep_extent extent = {};
 	unsigned long page;
 	bool memory;
 
@@ -165,8 +165,8 @@ static vm_fault_t user_map_fault(struct vm_fault *fault)
 	if (memory && READ_ONCE(map->bar->dev->config.decoding))
 		return user_map_insert(fault, map->bar, page);
 
-	user_map_describe(map, fault->vma, &mapping);
-	return barkeep_user_fault(fault, &mapping);
+	user_map_describe(map, fault->vma, &extent);
+	return barkeep_user_fault(fault, &extent);
 
 original:
 	return map->original->fault ? map->original->fault(fault) : VM_FAULT_SIGBUS;

@@ -13,6 +13,7 @@
  */
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 
 #include "access.h"
 
@@ -83,13 +84,13 @@ bool barkeep_wait_killed(const struct barkeep_patience *patience)
 	return patience->killable && fatal_signal_pending(current);
 }
 
-/* What is waited for, on which queue, and how long, with what is spent of it. */
+/* What is waited for, on which queue, how long, and since when. */
 struct wait_goal {
 	bool (*done)(struct barkeep_device *dev, u32 arg);
 	u32 arg;
 	wait_queue_head_t *queue;
 	u64 limit;
-	struct barkeep_spent *spent;
+	u64 *since;
 };
 
 static bool wait_is_done(struct barkeep_device *dev, const struct wait_goal *goal)
@@ -127,8 +128,8 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 	bool ret;
 	int n;
 
-	if (!goal->spent->start)
-		goal->spent->start = now;
+	if (!*goal->since)
+		*goal->since = now;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
 			ret = wait_is_done(dev, goal);
@@ -137,7 +138,7 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 			cpu_relax();
 		}
 		now = ktime_get_mono_fast_ns();
-		spent = now - goal->spent->start;
+		spent = now - *goal->since;
 		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
 		    barkeep_wait_killed(patience)) {
 			ret = wait_is_done(dev, goal);
@@ -160,10 +161,14 @@ out:
 static bool wait_for_goal(struct barkeep_device *dev, struct wait_goal *goal,
 			  struct barkeep_patience *patience)
 {
-	if (goal->spent->all)
-		goal->limit = 0;
-	goal->spent->all = !wait_spinning(dev, goal, patience);
-	return !goal->spent->all;
+	bool ret;
+
+	if (*goal->since == BARKEEP_SPENT)
+		return wait_is_done(dev, goal);
+	ret = wait_spinning(dev, goal, patience);
+	if (!ret)
+		*goal->since = BARKEEP_SPENT;
+	return ret;
 }
 
 /* Whether a wait has timed out and the model has taken no event since. */
@@ -174,6 +179,18 @@ static bool wait_is_unresponsive(struct barkeep_device *dev)
 }
 
 /*
+ * A fault says nothing about whether its context may sleep, so ask for all that
+ * forbids it but interrupts, which are off here. A task that is not running is between
+ * prepare_to_wait() and schedule(): sleeping here would lose its state.
+ */
+static bool wait_may_sleep(void)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preempt_count() && !pagefault_disabled() &&
+	       !rcu_preempt_depth() && !is_idle_task(current) &&
+	       READ_ONCE(current->__state) == TASK_RUNNING;
+}
+
+/*
  * What comes may take a while, or sleep: interrupts are from here on as the driver had
  * them. An access that waits for nothing is done before they are worth turning on.
  */
@@ -181,6 +198,7 @@ void barkeep_wait_begin(struct barkeep_patience *patience)
 {
 	if (!patience->held)
 		return;
+	patience->may_sleep = wait_may_sleep();
 	patience->held = false;
 	local_irq_enable();
 }
@@ -201,7 +219,7 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
 		.done = done,
 		.arg = arg,
 		.queue = &dev->ring.settled,
-		.spent = &patience->model,
+		.since = &patience->model,
 	};
 	bool ret;
 
@@ -230,7 +248,7 @@ bool barkeep_wait_room(struct barkeep_device *dev,
 	struct wait_goal goal = {
 		.done = done,
 		.queue = &dev->ring.room,
-		.spent = &patience->room,
+		.since = &patience->room,
 	};
 
 	wait_begin(dev, patience);

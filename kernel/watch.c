@@ -27,6 +27,7 @@
 
 #include "access.h"
 #include "map.h"
+#include "ring.h"
 
 /* Events that a flush delivers at a stretch with interrupts off. */
 #define WATCH_BATCH	64
@@ -299,7 +300,7 @@ static int watch_add(struct barkeep_device *dev, const struct barkeep_watch *arg
 	watch->bar = bar;
 	watch->offset = arg->offset;
 	watch->width = arg->width;
-	watch->address = bar->whole->start + arg->offset;
+	watch->address = bar->whole->extent.start + arg->offset;
 	dev->watches.count++;
 	return watch_arm(watch);
 }
