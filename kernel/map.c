@@ -159,7 +159,8 @@ static void map_destroy(struct barkeep_mapping *mapping)
 bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
 {
 	struct barkeep_bar_memory *bar = mapping->extent.bar;
-	unsigned long n = (mapping->extent.offset + (address - mapping->extent.start)) >> PAGE_SHIFT;
+	u64 offset = mapping->extent.offset + (address - mapping->extent.start);
+	unsigned long n = offset >> PAGE_SHIFT;
 	struct page *page;
 	bool again;
 
@@ -204,7 +205,9 @@ static void __iomem *map_bar(struct barkeep_bar_memory *bar, u64 offset, unsigne
 	else
 		mapping = map_create(bar, offset & PAGE_MASK,
 				     PAGE_ALIGN(offset_in_page(offset) + bytes));
-	return mapping ? (void __iomem *)(mapping->extent.start + offset - mapping->extent.offset) : NULL;
+	if (!mapping)
+		return NULL;
+	return (void __iomem *)(mapping->extent.start + offset - mapping->extent.offset);
 }
 
 /*

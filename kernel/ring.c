@@ -14,6 +14,8 @@
  * acquire load. Sleeping: the consumer sets control.sleeping and then looks at
  * the ring, the producer publishes and then looks at control.sleeping, with a
  * full barrier between on both sides, so that one sees the other.
+ *
+ * The way of an event with room is inline, in ring.h.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -143,7 +145,9 @@ static void ring_link_down(struct barkeep_device *dev)
 
 static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 {
-	return barkeep_ring_has_room(&dev->ring, atomic_read(&dev->ring.tail), BARKEEP_RING_HEADROOM);
+	struct barkeep_ring *ring = &dev->ring;
+
+	return barkeep_ring_has_room(ring, atomic_read(&ring->tail), BARKEEP_RING_HEADROOM);
 }
 
 /*
@@ -305,7 +309,7 @@ bool barkeep_ring_readable(struct barkeep_device *dev)
 	struct barkeep_ring *ring = &dev->ring;
 	u32 head = READ_ONCE(ring->control->head);
 
-	/* Pairs with ring_publish(). */
+	/* Pairs with the release in barkeep_ring_fill(). */
 	if (smp_load_acquire(&ring->entries[head & (ring->size - 1)].sequence) == head + 1)
 		return true;
 	return READ_ONCE(dev->status->state) == BARKEEP_STATE_GONE;
@@ -321,7 +325,8 @@ void barkeep_ring_wake(struct barkeep_device *dev)
 
 	wake_up_all(&ring->settled);
 	wake_up_all(&ring->readable);
-	if (barkeep_ring_has_room(ring, atomic_read(&ring->tail), BARKEEP_RING_HEADROOM + ring->size / 4))
+	if (barkeep_ring_has_room(ring, atomic_read(&ring->tail),
+				  BARKEEP_RING_HEADROOM + ring->size / 4))
 		wake_up_all(&ring->room);
 }
 
