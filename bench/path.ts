@@ -17,8 +17,9 @@ export interface Sample {
  * - `handlers`: one, whose model is handlers
  * - `loop`: one, whose model is a `for await` loop
  * - `crowd`: as `handlers`, and 63 more of the same process, mapped and idle
+ * - `mapped`: as `handlers`, with 4,096 mappings of one of its pages
  */
-export type Scene = "handlers" | "loop" | "crowd";
+export type Scene = "handlers" | "loop" | "crowd" | "mapped";
 
 /** What the model's process has at hand to measure with. */
 export interface Stage {

@@ -4,6 +4,7 @@ import { path as dmaCopy } from "./dma_copy.ts";
 import { path as idleLatency } from "./idle_latency.ts";
 import { path as interrupt } from "./interrupt.ts";
 import { paths as manyDevices } from "./many_devices.ts";
+import { path as manyMappings } from "./many_mappings.ts";
 import { paths as traps } from "./trap.ts";
 
 /** All that is measured, in the order of the table. */
@@ -12,5 +13,6 @@ export const paths: readonly Path[] = [
   interrupt,
   dmaCopy,
   ...manyDevices,
+  manyMappings,
   idleLatency,
 ];

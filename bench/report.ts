@@ -41,9 +41,10 @@ export interface Rounds {
 const denoAllowance = 1.5;
 
 const sceneTitles: Record<Scene, string> = {
-  handlers: "1 device",
+  handlers: "alone",
   loop: "for await",
   crowd: "64 devices",
+  mapped: "4,096 mappings",
 };
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { writeFileSync } from "node:fs";
 import { type Device, type DeviceSpec, msi, open, registers } from "../mod.ts";
 import { memoryWord, type Scene } from "./path.ts";
 
@@ -7,6 +8,7 @@ const doorbell = 0x10;
 /** What the driver reads; anything but all-ones, which would mean gone. */
 const answer = 0x600d;
 const crowd = 63;
+const mappings = 4096;
 
 /** The layout that kernel/drivers/bench_main.c expects. */
 const spec: DeviceSpec = {
@@ -27,19 +29,42 @@ const spec: DeviceSpec = {
 /** What is done with the device that is measured, once it is on the bus. */
 type Perform<Result> = (device: Device, address: string) => Promise<Result>;
 
+const scenes: Record<
+  Scene,
+  <Result>(perform: Perform<Result>) => Promise<Result>
+> = {
+  handlers: withHandlers,
+  loop: withLoop,
+  crowd: withCrowd,
+  mapped: withMappings,
+};
+
 /** Plugs what the scene has, performs, and unplugs it. */
 export async function inScene<Result>(
   scene: Scene,
   perform: Perform<Result>,
 ): Promise<Result> {
-  if (scene === "loop") return await withLoop(perform);
-  if (scene === "handlers") return await withHandlers(perform);
+  return await scenes[scene](perform);
+}
+
+async function withCrowd<Result>(perform: Perform<Result>): Promise<Result> {
   const others = await Promise.all(Array.from({ length: crowd }, plugIdle));
   try {
     return await withHandlers(perform);
   } finally {
     await Promise.all(others.map((device) => device.unplug()));
   }
+}
+
+/** The driver's own mapping goes on to be there, and to be used. */
+async function withMappings<Result>(
+  perform: Perform<Result>,
+): Promise<Result> {
+  return await withHandlers((device, address) => {
+    const file = `/sys/kernel/debug/bench-${address}/mappings`;
+    writeFileSync(file, String(mappings - 1));
+    return perform(device, address);
+  });
 }
 
 async function plugIdle(): Promise<Device> {

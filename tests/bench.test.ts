@@ -92,7 +92,24 @@ test("many devices are compared with one, floors corrected", () => {
   const row = rowOf(rows, "read: 64 devices");
   assert.equal(row.floorP50, 300);
   assert.equal(row.ratio, 1.1);
-  assert.equal(row.floor, "1 device");
+  assert.equal(row.floor, "alone");
+});
+
+test("many mappings are compared with one, in the same way", () => {
+  const mapped = paths.find(({ scene }) => scene === "mapped");
+  assert.ok(mapped);
+  assert.deepEqual([mapped.against, mapped.contract], ["handlers", 1.2]);
+  const rounds = [{
+    ...round("handlers", { fault: 50, mapped: 60 }),
+    ...round("mapped", { fault: 100, mapped: 180 }),
+  }];
+  const row = rowOf(
+    summarise([mapped], { runtime: "deno", rounds }),
+    mapped.title,
+  );
+  assert.equal(row.floor, "alone");
+  assert.equal(row.ratio, 1.5);
+  assert.ok(isOutside(row), "whatever serves the model");
 });
 
 test("a round that lacks a path or a floor is an error that names it", () => {

@@ -18,6 +18,7 @@
 #define BENCH_INTERRUPTS	0x2004
 
 #define BENCH_HAMMERS_MAX	16
+#define BENCH_MAPPINGS_MAX	65536
 #define BENCH_COPY		65536
 #define BENCH_RESULT		96
 
@@ -44,6 +45,9 @@
  * @line: cache line that goes to another CPU and back: odd there, even here
  * @partner_stop: the partner may end
  * @sequence: what the doorbell was rung with last
+ * @mappings: more of the shadow page
+ * @mapping_count: how many
+ * @mapped: the shadow page through one of them, or @regs if there are none
  * @hammer_lock: one writer at a time
  * @hammers: threads
  * @hammer_count: how many
@@ -60,7 +64,7 @@ struct bench {
 	void *buffer;
 	dma_addr_t buffer_address;
 	bool gone;
-	struct mutex lock;	/* for all to sequence; the threads of a run go without */
+	struct mutex lock;	/* for all to mapped; the threads of a run go without */
 	char result[BENCH_RESULT];
 	bool cancelled;
 	u64 deadline;
@@ -73,6 +77,9 @@ struct bench {
 	u32 line ____cacheline_aligned_in_smp;
 	bool partner_stop ____cacheline_aligned_in_smp;
 	u32 sequence;
+	void __iomem **mappings;
+	unsigned int mapping_count;
+	void __iomem *mapped;
 	struct mutex hammer_lock;	/* protects hammers and hammer_count */
 	struct task_struct *hammers[BENCH_HAMMERS_MAX];
 	unsigned int hammer_count;
@@ -106,6 +113,7 @@ static inline bool bench_over(struct bench *bench)
 
 /* bench_paths.c: what can be measured; NULL for a name that is no path's */
 const struct bench_path *bench_path_find(const char *name);
+int bench_read_at(struct bench *bench, const void __iomem *at);
 int bench_read(struct bench *bench, unsigned int offset);
 int bench_answered_atomic(struct bench *bench);
 int bench_partner(void *bench);
@@ -115,6 +123,10 @@ void bench_paths_init(struct bench *bench);
 extern const struct file_operations bench_buffer_operations;
 int bench_resources_init(struct bench *bench);
 void bench_resources_exit(struct bench *bench);
+
+/* bench_mappings.c: the file "mappings" */
+extern const struct file_operations bench_mappings_operations;
+void bench_mappings_free(struct bench *bench);
 
 /* bench_run.c: the files "run" and "result" */
 extern const struct file_operations bench_run_operations;

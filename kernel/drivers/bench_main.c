@@ -12,13 +12,15 @@
  *	0x2000	memory	0x00 what the doorbell was rung with last
  *			0x04 how many interrupts the driver has handled
  *
- * In debugfs, bench-<PCI address>/ has four files. Writing "PATH COUNT [CPU]"
+ * In debugfs, bench-<PCI address>/ has five files. Writing "PATH COUNT [CPU]"
  * to "run" measures a path COUNT times on that CPU and returns when done, or with
  * an error after a minute; "result" then has one line: path, p50, p99, mean, in
  * nanoseconds, and the count. Writing N to "hammer" has N threads access the device
- * as fast as they can until 0 is written or the device is gone. "buffer" has the
- * address of 64 KiB that the device may read and write by DMA. Whoever writes to
- * "run" is blocked in it, so it must not be the thread that serves the model.
+ * as fast as they can until 0 is written or the device is gone. Writing N
+ * to "mappings" makes N more mappings of 0x1000, in place of those made before; path
+ * "mapped" reads through one of them. "buffer" has the address of 64 KiB that the
+ * device may read and write by DMA. Whoever writes to "run" is blocked in it, so it
+ * must not be the thread that serves the model.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -54,6 +56,7 @@ static void bench_show(struct bench *bench)
 	debugfs_create_file("run", 0200, bench->directory, bench, &bench_run_operations);
 	debugfs_create_file("result", 0400, bench->directory, bench, &bench_result_operations);
 	debugfs_create_file("hammer", 0600, bench->directory, bench, &bench_hammer_operations);
+	debugfs_create_file("mappings", 0200, bench->directory, bench, &bench_mappings_operations);
 	debugfs_create_file("buffer", 0400, bench->directory, bench, &bench_buffer_operations);
 }
 
@@ -84,6 +87,7 @@ static int bench_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	bench->regs = pci_iomap(pdev, 0, 0);
 	if (!bench->regs)
 		goto release;
+	bench->mapped = bench->regs + BENCH_SHADOW;
 	error = bench_read(bench, BENCH_ANSWERED);
 	if (error)
 		goto unmap;
@@ -115,6 +119,7 @@ static void bench_remove(struct pci_dev *pdev)
 	bench_hammer_stop(bench);
 	irq_work_sync(&bench->work);
 	bench_resources_exit(bench);
+	bench_mappings_free(bench);
 	pci_iounmap(pdev, bench->regs);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);

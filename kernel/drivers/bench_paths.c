@@ -14,15 +14,20 @@
 #define BENCH_IDLE_MS		20
 
 /* A register that is never all-ones. */
-int bench_read(struct bench *bench, unsigned int offset)
+int bench_read_at(struct bench *bench, const void __iomem *at)
 {
-	if (!PCI_POSSIBLE_ERROR(readl(bench->regs + offset)))
+	if (!PCI_POSSIBLE_ERROR(readl(at)))
 		return 0;
 	/* Or nobody answered in time: that spoils a run, but the device is there. */
 	if (pci_device_is_present(bench->pdev))
 		return -ETIMEDOUT;
 	WRITE_ONCE(bench->gone, true);
 	return -ENODEV;
+}
+
+int bench_read(struct bench *bench, unsigned int offset)
+{
+	return bench_read_at(bench, bench->regs + offset);
 }
 
 static int bench_nothing(struct bench *bench)
@@ -119,6 +124,11 @@ static int bench_shadow(struct bench *bench)
 	return bench_read(bench, BENCH_SHADOW);
 }
 
+static int bench_mapped(struct bench *bench)
+{
+	return bench_read_at(bench, bench->mapped);
+}
+
 static int bench_declared(struct bench *bench)
 {
 	return bench_read(bench, BENCH_DECLARED);
@@ -166,6 +176,7 @@ static const struct bench_path bench_paths[] = {
 	{ "irq_work", bench_irq_work },
 	{ "posted", bench_posted, .before = bench_drain, .burst = BENCH_POSTED_BURST },
 	{ "shadow", bench_shadow },
+	{ "mapped", bench_mapped },
 	{ "declared", bench_declared },
 	{ "answered", bench_answered },
 	{ "answered_atomic", bench_answered_atomic },
