@@ -123,6 +123,7 @@ int exerciser_handler(struct exerciser *exerciser, const u64 *arguments, char *a
 int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_many(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_stream(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_relay(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_reset(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_power(struct exerciser *exerciser, const u64 *arguments, char *answer);
 

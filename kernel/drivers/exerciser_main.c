@@ -49,6 +49,8 @@
  *	stream THREADS COUNT [EVERY [CONTEXT [SPARE]]]	from all CPUs, but for SPARE - 1;
  *						answers how many reads were wrong,
  *						and how many of these all-ones
+ *	relay COUNT [EVERY]			two CPUs in turn, a register each;
+ *						answers how many reads were wrong
  *	reset					Function Level Reset
  *	power 0|3				PM state
  *	leak BYTES				of memory, to see that it is found
@@ -117,6 +119,7 @@ static const struct {
 	{ "handled", 0, exerciser_handled },
 	{ "many", 2, exerciser_many },
 	{ "stream", 2, exerciser_stream },
+	{ "relay", 1, exerciser_relay },
 	{ "reset", 0, exerciser_reset },
 	{ "power", 1, exerciser_power },
 	{ "leak", 1, exerciser_leak },

@@ -21,6 +21,7 @@ import "./config.ts";
 import "./interrupts.ts";
 import "./dma.ts";
 import "./ordering.ts";
+import "./full_ring.ts";
 import "./waiting.ts";
 import "./scale.ts";
 import "./uapi.ts";

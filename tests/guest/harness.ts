@@ -298,6 +298,31 @@ export async function plug<const Bars extends BarSpecs = BarSpecs>(
   };
 }
 
+/**
+ * Waits for what a driver does, where a wake-up that is lost would keep it for the
+ * whole completion timeout, which has to be longer than this.
+ *
+ * @throws when it takes longer; the card is pulled then, so that the driver goes on.
+ */
+export async function promptly<T>(
+  { device }: { readonly device: Pick<Device, "unplug"> },
+  done: Promise<T>,
+  { seconds = 30 }: { seconds?: number } = {},
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      void device.unplug({ surprise: true });
+      reject(new Error(`the driver is not done after ${patiently(seconds)} s`));
+    }, patiently(seconds * 1000));
+  });
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function iterate(
   device: Device,
   { body, notices }: {

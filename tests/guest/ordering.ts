@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * That the model sees every access, in the order in which each CPU made them,
+ * That the model sees every access, in the order in which the CPUs made them,
  * however slow it is.
  *
  * @module
@@ -10,8 +10,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import type { Handlers } from "../../mod.ts";
-import { guestTest, plug } from "./harness.ts";
+import { EventClock } from "./event_clock.ts";
+import { guestTest, plug, promptly, sleep } from "./harness.ts";
 import { machines } from "./machines.ts";
+import { StreamRegisters } from "./stream.ts";
 
 /** Writes of each thread. */
 const count = Number(process.env.BARKEEP_STREAM || 20_000);
@@ -19,60 +21,35 @@ const count = Number(process.env.BARKEEP_STREAM || 20_000);
 /** Writes to a read of what was written. */
 const every = 8;
 
-/** A register for each thread; counts what is out of order. */
-class Registers {
-  readonly last: Int32Array;
-  /** Writes that were not the next one of their thread. */
-  wrong = 0;
-  reads = 0;
-  #slow = 0;
-
-  constructor(threads: number) {
-    this.last = new Int32Array(threads);
-  }
-
-  readonly handlers: Handlers = {
-    read: (offset) => this.#read(offset),
-    write: (offset, value) => this.#write(offset, value),
+/** Makes handlers stop now and then, so that accesses of all CPUs pile up. */
+function dawdling(
+  { read, write }: Handlers,
+  { each = 1000 }: { each?: number } = {},
+): Handlers {
+  let writes = 0;
+  return {
+    read,
+    write(...access) {
+      if (++writes % each === 0) {
+        const end = performance.now() + 3;
+        while (performance.now() < end);
+      }
+      return write?.(...access);
+    },
   };
-
-  #read(offset: number): number {
-    this.reads++;
-    return this.last[offset / 4]!;
-  }
-
-  #write(offset: number, value: number): void {
-    const thread = offset / 4;
-    if (value !== this.last[thread]! + 1) this.wrong++;
-    this.last[thread] = value;
-    if (++this.#slow % 1000 === 0) this.#dawdle();
-  }
-
-  /** Long enough for the ring to be full. */
-  #dawdle(): void {
-    const end = performance.now() + 3;
-    while (performance.now() < end);
-  }
-
-  /** Nothing was lost, doubled, or out of order. */
-  assertAll(writes: number): void {
-    assert.equal(this.wrong, 0, "writes of a thread are in its order");
-    assert.deepEqual([...this.last], [...this.last].fill(writes));
-    assert.equal(this.reads, this.last.length * Math.floor(writes / every));
-  }
 }
 
 guestTest(
   `${count} writes of each of 4 CPUs reach a slow model in order, no read overtakes one`,
   async () => {
-    const registers = new Registers(4);
+    const registers = new StreamRegisters(4);
     await using card = await plug(
       { ring: 256, timeout: 60_000 },
-      registers.handlers,
+      dawdling(registers.handlers),
     );
     const answer = await card.driver.run("stream", 4, count, every);
     assert.equal(answer, "0 0", "reads that gave another value");
-    registers.assertAll(count);
+    registers.assertAll(count, every);
     assert.equal(card.device.counters.timeouts, 0);
   },
   { machine: "four", limit: 90 + count / 1000 },
@@ -87,15 +64,18 @@ for (const context of ["atomic", "off"] as const) {
         execFileSync("taskset", ["-acp", cpus, String(process.pid)]);
       const writes = Math.ceil(count / 10);
       const threads = 3;
-      const registers = new Registers(threads);
+      const registers = new StreamRegisters(threads);
       own("3");
       try {
-        await using card = await plug({ timeout: 60_000 }, registers.handlers);
+        await using card = await plug(
+          { timeout: 60_000 },
+          dawdling(registers.handlers),
+        );
         const spare = 3 + 1;
         const answer = await card.driver
           .run("stream", threads, writes, every, context, spare);
         assert.equal(answer, "0 0", "reads that gave another value");
-        registers.assertAll(writes);
+        registers.assertAll(writes, every);
       } finally {
         own(machines.four.model);
       }
@@ -104,12 +84,69 @@ for (const context of ["atomic", "off"] as const) {
   );
 }
 
+/** The model of `relay`: two registers, and the only order there may be. */
+class RelayRegisters {
+  readonly #registers = new Int32Array(2);
+  /** Writes so far. */
+  writes = 0;
+  /** Those that were not the next one of both CPUs together. */
+  wrong = 0;
+
+  readonly handlers: Handlers = {
+    read: (offset) => this.#registers[offset / 4]!,
+    write: (offset, value) => {
+      const expected = Math.floor(this.writes / 2) + 1;
+      const turn = this.writes++ % 2;
+      if (offset !== 4 * turn || value !== expected) this.wrong++;
+      this.#registers[offset / 4] = value;
+    },
+  };
+}
+
+for (const rounds of [1, 50]) {
+  const reads = rounds === 1 ? "each" : `every ${rounds}th`;
+  const turns = Math.ceil(count / (rounds === 1 ? 200 : 20));
+  guestTest(
+    `writes of two CPUs that take turns are in that order, and ${reads} read flushes both`,
+    async () => {
+      const relay = new RelayRegisters();
+      await using card = await plug(
+        { ring: 256, timeout: 600_000 },
+        dawdling(relay.handlers, { each: 64 }),
+      );
+      const answer = await promptly(
+        card,
+        card.driver.run("relay", turns, rounds),
+        { seconds: 60 + count / 1000 },
+      );
+      assert.equal(answer, "0", "reads that gave another value");
+      assert.equal(await card.driver.read(4), turns);
+      assert.equal(relay.writes, 2 * turns);
+      assert.equal(relay.wrong, 0, "writes are in the order of turns");
+    },
+    { machine: "four", limit: 90 + count / 1000 },
+  );
+}
+
 guestTest("two CPUs read at once, and each gets its own answer", async () => {
-  const registers = new Registers(2);
-  await using card = await plug({ timeout: 60_000 }, registers.handlers);
-  assert.equal(await card.driver.run("stream", 2, 2000, 1), "0 0");
-  assert.equal(registers.wrong, 0);
-  assert.equal(registers.reads, 2 * 2000);
+  const registers = new StreamRegisters(2);
+  const reads = 200;
+  const clock = new EventClock();
+  let answered = 0;
+  let overlapping = 0;
+  await using card = await plug({ timeout: 60_000 }, async (event) => {
+    clock.see(event);
+    if (event.kind !== "read") return registers.take(event);
+    // It was made while the one before it waited for its answer.
+    if (event.time < answered) overlapping++;
+    // Time for the other CPU.
+    if (registers.reads % 10 === 0) await sleep(2);
+    answered = clock.now();
+    registers.take(event);
+  });
+  assert.equal(await card.driver.run("stream", 2, reads, 1), "0 0");
+  registers.assertAll(reads, 1);
+  assert.ok(overlapping >= reads / 20, `only ${overlapping} overlapped`);
 });
 
 guestTest(
