@@ -54,6 +54,7 @@
  * @accesses: all that they did
  * @answered: reads of theirs that the model answered
  * @unanswered: those that came back as all-ones
+ * @longest: nanoseconds that one access of theirs took at most
  */
 struct bench {
 	struct pci_dev *pdev;
@@ -86,6 +87,7 @@ struct bench {
 	atomic64_t accesses;
 	atomic64_t answered;
 	atomic64_t unanswered;
+	atomic64_t longest;
 };
 
 /**

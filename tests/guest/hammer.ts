@@ -32,6 +32,8 @@ export interface Counts {
   readonly accesses: number;
   /** Reads that the model answered. */
   readonly answered: number;
+  /** Milliseconds that one access took at most. */
+  readonly longest: number;
   /** They found that the device is gone, and access it no more. */
   readonly gone: boolean;
 }
@@ -39,10 +41,13 @@ export interface Counts {
 /** Looks what they have done so far. */
 export async function counts(address: string): Promise<Counts> {
   const text = await readFile(file(address), "utf8");
-  const match = /(\d+) accesses, (\d+) answered/.exec(text);
+  const match = /(\d+) accesses, (\d+) answered, .* longest (\d+) ns/.exec(
+    text,
+  );
   return {
     accesses: Number(match?.[1]),
     answered: Number(match?.[2]),
+    longest: Number(match?.[3]) / 1e6,
     gone: text.includes("gone"),
   };
 }

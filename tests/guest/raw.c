@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../kernel/uapi/barkeep.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
 static int outcome(int returned)
@@ -55,42 +57,133 @@ EXPORT int raw_map(int device, uint64_t offset, uint64_t bytes, int protection, 
 	return ret;
 }
 
-/*
- * Writes random words to two pages of the device, as fast as it can, until there
- * is something to be read from @stop.
- */
-EXPORT int raw_scribble(int device, uint64_t first, uint64_t second, int stop, uint64_t seed)
-{
-	uint64_t offsets[] = { first, second }, random = seed | 1ull << 63;
-	struct pollfd asked = { .fd = stop, .events = POLLIN };
-	volatile uint32_t *pages[2];
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		pages[i] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, device,
-				offsets[i]);
-		if (pages[i] == MAP_FAILED)
-			return -errno;
-	}
-	do {
-		for (i = 0; i < 10000; i++) {
-			random ^= random << 13;
-			random ^= random >> 7;
-			random ^= random << 17;
-			/* The words that mean something oftener than the rest. */
-			pages[0][random & 16] = random >> 32;
-			pages[random >> 8 & 1][random >> 16 & 1023] = random >> 32;
-		}
-	} while (poll(&asked, 1, 0) <= 0);
-	return 0;
-}
-
 static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state << 13;
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
+}
+
+/* What a model shares with the kernel. */
+struct shared {
+	int device;
+	uint32_t entries;
+	volatile struct barkeep_control *control;
+	volatile struct barkeep_completion *completions;
+	const volatile struct barkeep_status *status;
+	const volatile struct barkeep_event *ring;
+	uint32_t head;
+};
+
+static void *shared_map(int device, uint64_t offset, size_t bytes, int protection)
+{
+	void *at = mmap(NULL, bytes, protection, MAP_SHARED, device, offset);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* Takes a few events, as a model does that has lost some of them. */
+static void scribble_take(struct shared *shared, uint64_t random)
+{
+	uint32_t count, sequence;
+
+	for (count = random & 7; count; count--) {
+		sequence = shared->ring[shared->head & (shared->entries - 1)].sequence;
+		if ((int32_t)(sequence - shared->head - 1) < 0)
+			break;
+		shared->head = sequence;
+	}
+	shared->control->head = shared->head;
+}
+
+/* Completes what waits; not always with a value. */
+static void scribble_complete(struct shared *shared, uint64_t random)
+{
+	volatile struct barkeep_completion *completion;
+	uint32_t slot, ticket;
+
+	for (slot = 0; slot < BARKEEP_SLOTS; slot++) {
+		ticket = shared->status->waiting[slot];
+		if (!ticket)
+			continue;
+		completion = &shared->completions[slot];
+		completion->value = random >> 8;
+		completion->status = random & 7 ? BARKEEP_COMPLETION_SUCCESSFUL : random >> 32;
+		__atomic_store_n(&completion->ticket, ticket, __ATOMIC_RELEASE);
+	}
+}
+
+static void scribble_wake(struct shared *shared, uint64_t random)
+{
+	struct barkeep_wake wake = { .size = sizeof(wake) };
+
+	if (shared->status->sleepers || !(random & 0xff))
+		ioctl(shared->device, BARKEEP_WAKE, &wake);
+}
+
+/* Nearly right: a head and a ticket that were, or may soon be. */
+static void scribble_near(struct shared *shared, uint64_t random)
+{
+	uint32_t slot = random >> 8 & 3;
+
+	shared->control->head = shared->head + (int32_t)(random & 0x1ff) - 0x100;
+	shared->completions[slot].ticket = shared->status->waiting[slot] + (random >> 16 & 3) - 1;
+}
+
+static void scribble_head(struct shared *shared, uint64_t random)
+{
+	shared->control->head = random;
+}
+
+static void scribble_sleeping(struct shared *shared, uint64_t random)
+{
+	shared->control->sleeping = random & 1 ? random : 0;
+}
+
+static void scribble_word(struct shared *shared, uint64_t random)
+{
+	volatile uint32_t *pages[] = { (void *)shared->control, (void *)shared->completions };
+
+	pages[random & 1][random >> 1 & 1023] = random >> 32;
+}
+
+/* Half of them are what a model does. */
+static void (*const scribbles[])(struct shared *shared, uint64_t random) = {
+	scribble_take, scribble_take, scribble_complete, scribble_wake,
+	scribble_near, scribble_head, scribble_sleeping, scribble_word,
+};
+
+/*
+ * Has a device that has just been plugged, with so many entries, live with a model of
+ * which half is plausible, until there is something to be read from @stop.
+ */
+EXPORT int raw_scribble(int device, uint32_t entries, int stop, uint64_t seed)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	struct pollfd asked = { .fd = stop, .events = POLLIN };
+	size_t ring = entries * sizeof(struct barkeep_event);
+	struct shared shared = { .device = device, .entries = entries };
+	uint64_t state = seed | 1ull << 63, random;
+	int i;
+
+	shared.control = shared_map(device, BARKEEP_MMAP_CONTROL, 4096, both);
+	shared.completions = shared_map(device, BARKEEP_MMAP_COMPLETIONS, 4096, both);
+	shared.status = shared_map(device, BARKEEP_MMAP_STATUS, 4096, PROT_READ);
+	shared.ring = shared_map(device, BARKEEP_MMAP_RING, ring, PROT_READ);
+	if (!shared.control || !shared.completions || !shared.status || !shared.ring)
+		return -ENOMEM;
+	do {
+		for (i = 0; i < 10000; i++) {
+			random = random_next(&state);
+			scribbles[random >> 61](&shared, random);
+		}
+	} while (poll(&asked, 1, 0) <= 0);
+	munmap((void *)shared.control, 4096);
+	munmap((void *)shared.completions, 4096);
+	munmap((void *)shared.status, 4096);
+	munmap((void *)shared.ring, ring);
+	return 0;
 }
 
 /* A word of a struct, or a pointer: often one that leads somewhere. */

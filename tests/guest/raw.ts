@@ -14,11 +14,16 @@ import { cached, cachePath, hash } from "../../kernel/vm/cache.ts";
 import { run } from "../../kernel/vm/process.ts";
 import { zig } from "../../kernel/vm/zig.ts";
 
-const source = fileURLToPath(new URL("./raw.c", import.meta.url));
+const [source = "", ...headers] = [
+  "./raw.c",
+  "../../kernel/uapi/barkeep.h",
+  "../../kernel/uapi/barkeep_memory.h",
+].map((file) => fileURLToPath(new URL(file, import.meta.url)));
 
 /** Builds `raw.c`, on the host; returns the library's path. */
 export function buildRaw(): Promise<string> {
-  const name = `raw-${hash(readFileSync(source))}.so`;
+  const contents = [source, ...headers].map((file) => readFileSync(file));
+  const name = `raw-${hash(...contents)}.so`;
   return cached(cachePath("tests", name), async (temporary) => {
     const flags = ["-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-Wall"];
     const target = ["-target", "x86_64-linux-gnu.2.28"];
@@ -88,8 +93,7 @@ interface Library {
   ): number;
   raw_scribble(
     device: number,
-    first: bigint,
-    second: bigint,
+    entries: number,
     stop: number,
     seed: bigint,
   ): number;
@@ -156,7 +160,7 @@ export async function loadRaw(): Promise<Library> {
     raw_map: { args: [i32, u64, u64, i32, i32, i32], returns: i32 },
     raw_random_ioctls: { args: [i32, u32, "ptr", u64], returns: i32 },
     raw_fenced: { args: [u64], returns: "ptr" },
-    raw_scribble: { args: [i32, u64, u64, i32, u64], returns: i32 },
+    raw_scribble: { args: [i32, u32, i32, u64], returns: i32 },
   }).symbols as Library;
 }
 
