@@ -52,6 +52,7 @@ struct exerciser_mapping {
  * @vector: their counts
  * @handled: what interrupt handlers read, if it is set
  * @last: what they read last
+ * @switches: how often the last access gave up its CPU
  * @answer: of the last command
  */
 struct exerciser {
@@ -68,6 +69,7 @@ struct exerciser {
 	struct exerciser_vector vector[VECTORS_MAX];
 	void __iomem *handled;
 	u32 last;
+	unsigned long switches;
 	char answer[ANSWER_BYTES];
 };
 
@@ -124,6 +126,7 @@ int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *a
 int exerciser_many(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_stream(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_relay(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_switches(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_reset(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_power(struct exerciser *exerciser, const u64 *arguments, char *answer);
 

@@ -10,6 +10,7 @@
 
 /* An access that is made by something that interrupts. */
 struct exerciser_call {
+	struct exerciser *exerciser;
 	const struct exerciser_access *access;
 	struct timer_list timer;
 	struct irq_work work;
@@ -17,9 +18,19 @@ struct exerciser_call {
 	u64 value;
 };
 
+static u64 context_access(struct exerciser *exerciser, const struct exerciser_access *access)
+{
+	unsigned long before = current->nvcsw;
+	u64 value = exerciser_access_here(access);
+
+	/* Several threads may be at it, of which any one is the last. */
+	WRITE_ONCE(exerciser->switches, current->nvcsw - before);
+	return value;
+}
+
 static u64 context_process(struct exerciser *exerciser, const struct exerciser_access *access)
 {
-	return exerciser_access_here(access);
+	return context_access(exerciser, access);
 }
 
 static u64 context_atomic(struct exerciser *exerciser, const struct exerciser_access *access)
@@ -27,7 +38,7 @@ static u64 context_atomic(struct exerciser *exerciser, const struct exerciser_ac
 	u64 value;
 
 	spin_lock(&exerciser->spin);
-	value = exerciser_access_here(access);
+	value = context_access(exerciser, access);
 	spin_unlock(&exerciser->spin);
 	return value;
 }
@@ -38,7 +49,7 @@ static u64 context_off(struct exerciser *exerciser, const struct exerciser_acces
 	u64 value;
 
 	local_irq_save(flags);
-	value = exerciser_access_here(access);
+	value = context_access(exerciser, access);
 	local_irq_restore(flags);
 	return value;
 }
@@ -48,7 +59,7 @@ static u64 context_rcu(struct exerciser *exerciser, const struct exerciser_acces
 	u64 value;
 
 	rcu_read_lock();
-	value = exerciser_access_here(access);
+	value = context_access(exerciser, access);
 	rcu_read_unlock();
 	return value;
 }
@@ -59,7 +70,7 @@ static u64 context_nofault(struct exerciser *exerciser, const struct exerciser_a
 	u64 value;
 
 	pagefault_disable();
-	value = exerciser_access_here(access);
+	value = context_access(exerciser, access);
 	pagefault_enable();
 	return value;
 }
@@ -68,13 +79,13 @@ static void context_timer_fired(struct timer_list *timer)
 {
 	struct exerciser_call *call = container_of(timer, struct exerciser_call, timer);
 
-	call->value = exerciser_access_here(call->access);
+	call->value = context_access(call->exerciser, call->access);
 	complete(&call->done);
 }
 
 static u64 context_timer(struct exerciser *exerciser, const struct exerciser_access *access)
 {
-	struct exerciser_call call = { .access = access };
+	struct exerciser_call call = { .exerciser = exerciser, .access = access };
 
 	init_completion(&call.done);
 	timer_setup_on_stack(&call.timer, context_timer_fired, 0);
@@ -91,13 +102,13 @@ static void context_hardirq_run(struct irq_work *work)
 {
 	struct exerciser_call *call = container_of(work, struct exerciser_call, work);
 
-	call->value = exerciser_access_here(call->access);
+	call->value = context_access(call->exerciser, call->access);
 	complete(&call->done);
 }
 
 static u64 context_hardirq(struct exerciser *exerciser, const struct exerciser_access *access)
 {
-	struct exerciser_call call = { .access = access };
+	struct exerciser_call call = { .exerciser = exerciser, .access = access };
 
 	init_completion(&call.done);
 	call.work = IRQ_WORK_INIT_HARD(context_hardirq_run);
@@ -124,4 +135,10 @@ u64 exerciser_access_in(struct exerciser *exerciser, const struct exerciser_acce
 	if (context >= ARRAY_SIZE(exerciser_contexts))
 		context = CONTEXT_PROCESS;
 	return exerciser_contexts[context](exerciser, access);
+}
+
+int exerciser_switches(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	sprintf(answer, "%lu", READ_ONCE(exerciser->switches));
+	return 0;
 }

@@ -51,6 +51,9 @@
  *						and how many of these all-ones
  *	relay COUNT [EVERY]			two CPUs in turn, a register each;
  *						answers how many reads were wrong
+ *	switches				answers how often the task that made the
+ *						last access, or was interrupted by
+ *						it, gave up the CPU in it
  *	reset					Function Level Reset
  *	power 0|3				PM state
  *	leak BYTES				of memory, to see that it is found
@@ -120,6 +123,7 @@ static const struct {
 	{ "many", 2, exerciser_many },
 	{ "stream", 2, exerciser_stream },
 	{ "relay", 1, exerciser_relay },
+	{ "switches", 0, exerciser_switches },
 	{ "reset", 0, exerciser_reset },
 	{ "power", 1, exerciser_power },
 	{ "leak", 1, exerciser_leak },

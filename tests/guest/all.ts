@@ -23,6 +23,7 @@ import "./dma.ts";
 import "./ordering.ts";
 import "./full_ring.ts";
 import "./waiting.ts";
+import "./wake_ups.ts";
 import "./scale.ts";
 import "./uapi.ts";
 import "./random_ioctls.ts";

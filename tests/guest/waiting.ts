@@ -10,6 +10,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { msi } from "../../mod.ts";
 import { assertIdle } from "./cpu_time.ts";
 import {
+  type Card,
   type Context,
   eventually,
   Exerciser,
@@ -29,7 +30,9 @@ const elsewhere = {
   hardirq: "in an interrupt handler",
 } as const satisfies Partial<Record<Context, string>>;
 
-for (const context of ["rcu", "nofault", "timer", "hardirq"] as const) {
+const beyond = ["rcu", "nofault", "timer", "hardirq"] as const;
+
+for (const context of beyond) {
   guestTest(`a driver ${elsewhere[context]} reads what it wrote`, async () => {
     let register = 0;
     await using card = await plug({}, {
@@ -43,6 +46,30 @@ for (const context of ["rcu", "nofault", "timer", "hardirq"] as const) {
       assert.equal(await card.driver.swap(0, next, { context }), next);
     }
   });
+}
+
+/** Voluntary switches of whoever made, or was interrupted by, the last access. */
+const switches = async ({ driver }: Card): Promise<number> =>
+  Number(await driver.run("switches"));
+
+for (const context of ["atomic", "off", ...beyond] as const) {
+  guestTest(
+    `a driver in context ${context} keeps its CPU until a slow model answers`,
+    async () => {
+      await using card = await plug({}, {
+        async read() {
+          await sleep(20);
+          return 7;
+        },
+      });
+      for (let round = 1; round <= 3; round++) {
+        assert.equal(await card.driver.read(0, 4, { context }), 7);
+        assert.equal(await switches(card), 0);
+      }
+      assert.equal(await card.driver.read(0), 7);
+      assert.ok(await switches(card) > 0, "else that shows nothing");
+    },
+  );
 }
 
 guestTest(
@@ -98,28 +125,45 @@ guestTest("an idle model leaves the CPU alone, and wakes up", async () => {
 });
 
 guestTest("a driver that waits long leaves the CPU alone", async () => {
-  let answer: (value: number) => void = () => {};
+  let answer: ((value: number) => void) | undefined;
   await using card = await plug({ timeout: 60_000 }, {
     read: () => new Promise<number>((resolve) => answer = resolve),
   });
   const read = card.driver.read(0);
-  await sleep(500);
-  await assertIdle(card.driver.pid, 2);
-  answer(5);
+  await eventually(() => answer, "the read");
+  await sleep(100);
+  await assertIdle(card.driver.pid, 3, { switches: 0 });
+  answer?.(5);
   assert.equal(await read, 5);
 });
 
 guestTest("on the only CPU, a driver that may sleep is answered", async () => {
+  const bytes = 4096;
   let register = 0;
+  const writes: [number, number][] = [];
   await using card = await plug({ ring: 256, timeout: 60_000 }, {
     read: () => register,
-    write: (_offset, value) => void (register = value),
+    write(offset, value) {
+      register = value;
+      writes.push([offset, value]);
+    },
   });
   for (let value = 1; value <= 20; value++) {
     assert.equal(await card.driver.swap(0, value), value);
   }
-  await card.driver.run("copy", 0, 0, 4096);
+  writes.length = 0;
+  await card.driver.run("copy", 0, 0, bytes);
   assert.equal(await card.driver.read(0), 0xfffe_fdfc, "beyond a full ring");
+  const copied = new DataView(
+    Uint8Array.from({ length: bytes }, (_, n) => n).buffer,
+  );
+  assert.deepEqual(
+    writes,
+    Array.from(
+      { length: bytes / 4 },
+      (_, n) => [4 * n, copied.getUint32(4 * n, true)],
+    ),
+  );
   assert.equal(card.device.counters.timeouts, 0);
 }, { machine: "one" });
 
