@@ -258,6 +258,7 @@ async function serveHere(
     return passed ? exit.ok : exit.failed;
   } catch (error) {
     await device.unplug();
+    await served; // a model that failed is why
     throw error;
   } finally {
     clearTimeout(timer);

@@ -164,7 +164,8 @@ export class ServeLoop implements Consumer {
     }
     const event = decodeNotice(ring);
     if (!event) return undefined;
-    if (event.kind === "plugged") this.#port.plugged();
+    // The model that failed in its driver's probe has no device any more.
+    if (event.kind === "plugged" && !this.#failure) this.#port.plugged();
     const handler = this.#handlers[event.kind] as
       | ((event: unknown) => Awaitable<void>)
       | undefined;

@@ -25,6 +25,7 @@ import { offsets } from "./models/offsets.ts";
 const ones = 0xffff_ffff;
 const telling = "./models/telling.ts";
 const bench = "./models/bench.ts";
+const failing = "./models/failing.ts";
 
 guestTest(
   "a model that throws in a handler is unplugged, its stack shown, its exit status 1",
@@ -46,6 +47,27 @@ guestTest(
     );
   },
 );
+
+for (
+  const [place, handler] of [
+    ["read", "a 4-byte read of BAR 0 at 0x"],
+    ["command", "command"],
+    ["plugged", "plugged"],
+  ] as const
+) {
+  guestTest(
+    `a model that throws in ${place} while its driver probes says so, and not what came of it`,
+    async () => {
+      await using model = new ModelProcess(failing, { args: [place] });
+      await model.ends(1);
+      assert.match(model.error, /^ModelFailed: the model failed in its/);
+      assert.ok(model.error.includes(`handler of ${handler}`), model.error);
+      assert.match(model.error, /Error: planted in .*failing\.ts:\d+/s);
+      assert.doesNotMatch(model.error, /ENOENT|\/sys\//);
+      if (place !== "plugged") assert.deepEqual(model.lines, []);
+    },
+  );
+}
 
 guestTest(
   "Ctrl-C unplugs a served device, and the exit status is 0",
