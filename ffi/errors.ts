@@ -296,7 +296,10 @@ export class CompletionRefused extends BarkeepError {
   }
 }
 
-/** A handler of the model threw, or returned what no read can return. */
+/**
+ * A handler of the model threw, or returned what no read can return; or, with
+ * `serve()`, a timer or promise of it failed.
+ */
 export class ModelFailed extends BarkeepError {
   /**
    * Makes one.

@@ -230,12 +230,20 @@ async function serveHere(
     ...spec,
     id: model.id,
   });
+  let stray: ModelFailed | undefined;
+  onStray((error) => {
+    stray ??= strayed(error);
+    void device.unplug({ surprise: true });
+  });
   const stop = new AbortController();
   const handlers = model.attach ? model.attach(device) : model;
   checkHandlers(handlers, model, { source: "attach() returned" });
   const reporting: Handlers = Object.create(handlers);
   reporting.fault ??= showFault;
-  const served = device.serve(reporting, { signal: stop.signal });
+  const served = device.serve(reporting, { signal: stop.signal })
+    .then(() => {
+      if (stray) throw stray;
+    });
   served.catch(() => {}); // awaited below, after what comes first
   const unhook = onSignal(() => stop.abort());
   const timer = options.timeout &&
@@ -299,6 +307,23 @@ function showFault({ reason, bar, offset, width }: FaultEvent): void {
     `fault: an access of ${width} bytes to BAR ${bar} at ${hex(offset)} ${
       faultTexts[reason]
     }`,
+  );
+}
+
+/**
+ * Calls `take` with what timers and promises of the model throw, until the end
+ * of the process. One runtime would go on with it, the other end at once.
+ */
+function onStray(take: (error: unknown) => void): void {
+  process.on("uncaughtException", take);
+  process.on("unhandledRejection", take);
+}
+
+function strayed(error: unknown): ModelFailed {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ModelFailed(
+    `the model failed outside its handlers: ${reason}`,
+    { cause: error },
   );
 }
 

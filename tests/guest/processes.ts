@@ -69,6 +69,22 @@ for (
   );
 }
 
+for (const place of ["timer", "promise"]) {
+  guestTest(
+    `a ${place} of a model that throws unplugs it, and its exit status is 1`,
+    async () => {
+      await using model = new ModelProcess(failing, { args: [place] });
+      const address = await model.plugged();
+      await model.ends(1);
+      assert.ok(!isPresent(address));
+      const said =
+        /^ModelFailed: the model failed outside its handlers: Error: planted in /;
+      assert.match(model.error, said);
+      assert.match(model.error, /failing\.ts:\d+/);
+    },
+  );
+}
+
 guestTest(
   "Ctrl-C unplugs a served device, and the exit status is 0",
   async () => {
