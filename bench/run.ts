@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { helperPath } from "../ffi/helper.ts";
 import { runInVm, VmError } from "../kernel/vm.ts";
+import { kernelHelp } from "../kernel/vm/kernel_names.ts";
 import { chart } from "./chart.ts";
 import type { Conditions, Measured, Plan } from "./in_guest.ts";
 import { oneCpuFloors, type Path } from "./path.ts";
@@ -22,7 +23,7 @@ const usage =
   `Usage: bench/all.ts [options], or another file of bench/ for a part
 Measures what accesses cost, and prints it beside the floors of the machine.
 
-  --kernel NAME   use the VM, with 6.1, 6.12 or host
+  --kernel NAME   use the VM, with ${kernelHelp}
   --runtime NAME  bun or deno, for the model; may be repeated (default: what
                   runs this)
   --rounds N      rounds that count (default 15, after 3 that do not)

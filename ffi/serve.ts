@@ -5,6 +5,11 @@ import { relative } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { VmError } from "../kernel/vm/errors.ts";
+import {
+  isKernelName,
+  kernelHelp,
+  kernelNames,
+} from "../kernel/vm/kernel_names.ts";
 import { type Device, open } from "./device.ts";
 import { checkDriver, exercise, runShell, summary } from "./driver.ts";
 import {
@@ -51,7 +56,7 @@ const flags = {
 const usage = `Plugs this device in. Where ${devicePath} exists that is this
 machine, until Ctrl-C; elsewhere it is a throw-away VM.
 
-  --kernel NAME      use the VM, with kernel 6.1, 6.12 or host (this one's)
+  --kernel NAME      use the VM, with ${kernelHelp}
   --shell            start a shell in the VM with the device plugged
   --intx             have the sample driver use INTx instead of MSI
   --timeout SECONDS  unplug after this time
@@ -144,8 +149,8 @@ function parse(args: string[]): Options | undefined {
     }
   }
   const { kernel } = values;
-  if (typeof kernel === "string" && !/^(6\.1|6\.12|host)$/.test(kernel)) {
-    wrong.push(`--kernel ${kernel} (there are 6.1, 6.12 and host)`);
+  if (typeof kernel === "string" && !isKernelName(kernel)) {
+    wrong.push(`--kernel ${kernel} (there are ${kernelNames.join(", ")})`);
   }
   const timeout = values.timeout === undefined
     ? undefined

@@ -13,7 +13,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { VmError } from "./vm/errors.ts";
-import { kernelNames } from "./vm/packages.ts";
+import { kernelHelp } from "./vm/kernel_names.ts";
 import { runInVm, type VmOptions } from "./vm/run.ts";
 
 export { buildModules } from "./vm/build.ts";
@@ -25,7 +25,7 @@ export { zig } from "./vm/zig.ts";
 const usage = `Usage: kernel/vm.ts [options] [--] command [argument…]
 Runs a command in a throw-away VM; without a command, a shell.
 
-  --kernel NAME      ${kernelNames.join(", ")} (default 6.12)
+  --kernel NAME      ${kernelHelp}
   --timeout SECONDS  kill the VM after this time and exit with 124
   --cpus N           default 2
   --memory MIB       default 1024, or what the kernel needs

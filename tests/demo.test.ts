@@ -7,6 +7,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import {
+  defaultKernel,
+  kernelHelp,
+  kernelNames,
+} from "../kernel/vm/kernel_names.ts";
 
 const path = (relative: string): string =>
   fileURLToPath(new URL(relative, import.meta.url));
@@ -99,6 +104,37 @@ describe("devices/edu.ts", () => {
     assert.equal(status, 64);
     assert.match(stderr, /--intex/);
     assert.match(stderr, /--help/);
+  });
+});
+
+describe("--kernel", () => {
+  const commands = [
+    "../devices/edu.ts",
+    "../kernel/vm.ts",
+    "../bench/all.ts",
+  ];
+  for (const command of commands) {
+    const name = command.slice("../".length);
+    test(`is explained by ${name} --help with every kernel`, async () => {
+      const { status, stdout } = await run(path(command), "--help");
+      assert.equal(status, 0);
+      assert.ok(stdout.includes(kernelHelp), stdout);
+    });
+  }
+
+  test("takes the kernels that the README's table has", () => {
+    const readme = readFileSync(path("../README.md"), "utf8");
+    const row = /^\| `--kernel .*?\|(.*)\|$/m.exec(readme)?.[1] ?? "";
+    const named = [...row.matchAll(/`([^`]+)`/g)].map((match) => match[1]);
+    assert.deepEqual(named, [...kernelNames]);
+    assert.match(row, new RegExp(`\`${defaultKernel}\` \\(default\\)`));
+  });
+
+  test("is refused with another one, and those that there are", async () => {
+    const edu = path("../devices/edu.ts");
+    const { status, stderr } = await run(edu, "--kernel", "5.10");
+    assert.equal(status, 64);
+    assert.ok(stderr.includes(kernelNames.join(", ")), stderr);
   });
 });
 

@@ -15,6 +15,7 @@ import { download, updateLists } from "./apt.ts";
 import { cached, cachePath } from "./cache.ts";
 import { debugKernel } from "./debug_kernel.ts";
 import { VmError } from "./errors.ts";
+import { isKernelName, type KernelName, kernelNames } from "./kernel_names.ts";
 import { run, say } from "./process.ts";
 
 /** A kernel that the VM can boot, with what it takes to build modules for it. */
@@ -35,18 +36,11 @@ export interface Kernel {
   readonly slow?: number;
 }
 
-/** What `--kernel` understands, and how the packages of a series are called. */
-const series: Record<string, RegExp> = {
+/** How the packages of a series are called. */
+const series: Record<Exclude<KernelName, "debug" | "host">, RegExp> = {
   "6.1": /^linux-image-(6\.1\.0-\d+-amd64)$/,
   "6.12": /^linux-image-(6\.12\.\d+\+deb\d+-amd64)$/,
 };
-
-/** The names that {@link kernelNamed} takes. */
-export const kernelNames: readonly string[] = [
-  ...Object.keys(series),
-  "debug",
-  "host",
-];
 
 /**
  * The kernel of a series (`"6.1"`, `"6.12"`), fetched from the distribution's
@@ -62,10 +56,7 @@ export const kernelNames: readonly string[] = [
  * ```
  */
 export async function kernelNamed(name: string): Promise<Kernel> {
-  if (name === "host") return hostKernel();
-  if (name === "debug") return await debugKernel();
-  const pattern = series[name];
-  if (!pattern) {
+  if (!isKernelName(name)) {
     throw new VmError(
       "BAD_OPTION",
       `there is no kernel called "${name}"; choose one of ${
@@ -73,6 +64,9 @@ export async function kernelNamed(name: string): Promise<Kernel> {
       }`,
     );
   }
+  if (name === "host") return hostKernel();
+  if (name === "debug") return await debugKernel();
+  const pattern = series[name];
   const root = cachePath("kernels", name);
   if (!existsSync(root)) await fetchKernel(pattern, root);
   const [release] = readdirSync(join(root, "lib/modules"));

@@ -18,6 +18,7 @@ import { cachePath, hash, makeDirectory } from "./cache.ts";
 import { exit } from "./errors.ts";
 import { type Guest, type GuestEnd, startGuest } from "./guest.ts";
 import { initramfs } from "./initramfs.ts";
+import { defaultKernel } from "./kernel_names.ts";
 import { scanLog } from "./log.ts";
 import { kernelNamed } from "./packages.ts";
 import { prepare } from "./prepare.ts";
@@ -29,7 +30,7 @@ import { bootImage } from "./vmlinux.ts";
 export interface VmOptions {
   /** Program and arguments; without it, the user's shell. */
   readonly command?: readonly string[];
-  /** `"6.1"`, `"6.12"` (default), `"debug"` or `"host"`. */
+  /** One of {@link kernelNames}; by default {@link defaultKernel}. */
   readonly kernel?: string;
   /** Seconds from boot until the VM is killed; by default there is no limit. */
   readonly timeout?: number;
@@ -97,7 +98,7 @@ export interface VmResult {
  */
 export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   await prepare("boot");
-  const name = options.kernel ?? "6.12";
+  const name = options.kernel ?? defaultKernel;
   const kernel = await kernelNamed(name);
   const modules = options.module !== false && hasModules()
     ? await buildModules(name)
