@@ -45,11 +45,24 @@ export function isWord(value: unknown): value is number {
     ((value | 0) === value || (value >>> 0) === value);
 }
 
-/** A value as messages show it: a number in hex, unless it has one digit. */
+/**
+ * A value as messages show it: a string in quotes, a whole number of 4096 or
+ * more in hex.
+ */
 export function show(value: unknown): string {
   const whole = typeof value === "bigint" ||
     typeof value === "number" && Number.isInteger(value);
-  return whole && value > 9 ? hex(value) : String(value);
+  if (whole && value >= 4096) return hex(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}
+
+/** The same of what is no address and no bits: numbers are decimal. */
+export function showCount(value: unknown): string {
+  return typeof value === "number" ? String(value) : show(value);
 }
 
 /** How many letters have to be put in, left out or replaced. */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-import { hex } from "./errors.ts";
 import { isWhole, isWord, show } from "./mistakes.ts";
 import type { Register, RegisterArray, Registers } from "./register_types.ts";
 import type { RegisterMap, RegisterSpec, RegisterSpecs } from "./registers.ts";
@@ -203,6 +202,6 @@ function misfit(
   const found = typeof value;
   return new (found === kind ? RangeError : TypeError)(
     `cannot put ${show(value)} (${found}) into ${name}: give it a ${kind} ` +
-      `from 0 to ${hex(most)}`,
+      `from 0 to ${show(most)}`,
   );
 }

@@ -113,7 +113,9 @@ function checkRegister(
     sound = false;
     say(`${name}.${mistake}`);
   };
-  if (!isWhole(at, 0, most) || at % width !== 0) {
+  if (at === undefined) {
+    wrong("at is missing: give its offset in the BAR");
+  } else if (!isWhole(at, 0, most) || at % width !== 0) {
     wrong(`at is ${show(at)}: use a multiple of its width, ${width}`);
   }
   if (!isWhole(count, 1, abi.ELEMENTS_MAX)) {
@@ -191,7 +193,7 @@ function checkBits(
     const more = whole ? "" : ", a bigint where it is 2^53 or more";
     say(
       `${name}.reset is ${show(reset)}: it has ${bits} bits, ` +
-        `use 0 to ${hex((1n << BigInt(bits)) - 1n)}${more}`,
+        `use 0 to ${show((1n << BigInt(bits)) - 1n)}${more}`,
     );
   }
   if (fields === undefined) return;
@@ -204,7 +206,18 @@ function checkBits(
   for (const [key, field] of Object.entries(fields)) {
     checkName(`${name} has a field "${key}"`, { key, own: members, say });
     const place = `${name}.fields.${key}`;
-    const { high, low } = field ?? {};
+    if (typeof field !== "object" || field === null) {
+      say(`${place} is ${show(field)}: use bit(n), or bits(high, low)`);
+      continue;
+    }
+    const { high, low } = field;
+    if (isWhole(low, 0, bits - 1) && isWhole(high, 0, low - 1)) {
+      say(
+        `${place} has its low bit ${low} above its high bit ${high}: the high ` +
+          `bit comes first, bits(${low}, ${high})`,
+      );
+      continue;
+    }
     if (!isWhole(high, 0, bits - 1) || !isWhole(low, 0, high)) {
       say(
         `${place} has the bits ${show(high)} to ${show(low)}: use bit(n), or ` +

@@ -5,7 +5,8 @@ import { abi, pageSize } from "./abi.ts";
 import type { Capability } from "./capabilities.ts";
 import { BadSpec, hex } from "./errors.ts";
 import { capabilityMistakes } from "./config_space.ts";
-import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
+import { isWhole, type Say, show, showCount, unknownKeys } from "./mistakes.ts";
+import { shaped } from "./shapes.ts";
 import { checkRegisters } from "./register_mistakes.ts";
 import type { RegisterMap } from "./registers.ts";
 import { checkWatches, type Watch } from "./watches.ts";
@@ -175,35 +176,40 @@ export function checkSpec(
   const say = (mistake: string): void => void mistakes.push(mistake);
   unknownKeys("the device", { of: spec, known: specKeys, otherKeys, say });
   checkId(spec.id, say);
-  checkBars(spec.bars ?? [], say);
-  checkRegisters(spec.bars ?? [], say);
-  mistakes.push(...capabilityMistakes(spec.capabilities ?? []));
+  const { bars, capabilities, notify } = shaped(spec, say);
+  checkBars(bars, say);
+  checkRegisters(bars, say);
+  mistakes.push(...capabilityMistakes(capabilities));
   const { interruptPin, dma, domain, ring = 1024, spin = 5 } = spec;
   const { timeout = defaultTimeout } = spec;
   if (interruptPin !== undefined && !/^[ABCD]$/.test(interruptPin)) {
-    say(`interruptPin is "${interruptPin}": use "A", "B", "C" or "D"`);
+    say(`interruptPin is ${show(interruptPin)}: use "A", "B", "C" or "D"`);
   }
-  for (const offset of spec.notify ?? []) {
+  for (const offset of notify) {
     if (!isWhole(offset, 0, abi.CONFIG_SIZE - 4) || offset % 4 !== 0) {
       say(`notify names ${show(offset)}: give dword offsets from 0 to 0xffc`);
     }
   }
   if (dma !== undefined && dma !== "iommu" && dma !== "direct") {
-    say(`dma is "${dma}": use "iommu" or "direct"`);
+    say(`dma is ${show(dma)}: use "iommu" or "direct"`);
   }
   if (domain !== undefined && !isWhole(domain, 0x0001, 0xffff)) {
     say(`domain is ${show(domain)}: use 0x0001 to 0xffff, or leave it out`);
   }
   if (!(timeout >= 0.001 && timeout <= abi.TIMEOUT_MAX_US / 1000)) {
-    say(`timeout is ${timeout}: use milliseconds from 0.001 to 600000`);
+    say(
+      `timeout is ${showCount(timeout)}: use milliseconds from 0.001 to 600000`,
+    );
   }
   if (!isWhole(ring, abi.RING_MIN, abi.RING_MAX) || !isPowerOfTwo(ring)) {
     say(
-      `ring is ${ring}: use a power of two from ${abi.RING_MIN} to ${abi.RING_MAX}`,
+      `ring is ${
+        showCount(ring)
+      }: use a power of two from ${abi.RING_MIN} to ${abi.RING_MAX}`,
     );
   }
   if (!(spin >= 0 && spin <= 60_000)) {
-    say(`spin is ${spin}: use milliseconds from 0 to 60000`);
+    say(`spin is ${showCount(spin)}: use milliseconds from 0 to 60000`);
   }
   if (mistakes.length > 0) throw new BadSpec(mistakes);
 }
@@ -382,6 +388,9 @@ function isPowerOfTwo(value: number): boolean {
 }
 
 function nextSize(size: unknown): string {
+  if (typeof size === "number" && size < 0) {
+    return " (1 << 31 and above is negative: write 2 ** 31)";
+  }
   if (!isWhole(size, 1, abi.BAR_BYTES_MAX)) return "";
   const next = Math.max(pageSize, 2 ** Math.ceil(Math.log2(Number(size))));
   return ` (${hex(next)} holds it)`;

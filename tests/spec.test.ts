@@ -63,12 +63,51 @@ test("checkSpec() refuses a BAR whose size is not a power of two, and names one 
 test("checkSpec() refuses a BAR smaller than a page", () => {
   only(
     { bars: [null, { size: 2048 }] },
-    /bars\[1\]\.size is 0x800.*0x1000 holds it/,
+    /bars\[1\]\.size is 2048.*0x1000 holds it/,
   );
 });
 
 test("checkSpec() refuses a BAR without a size", () => {
   only({ bars: [{}] }, /bars\[0\]\.size is undefined/);
+});
+
+test("checkSpec() says why 1 << 31 is no size", () => {
+  only({ bars: [{ size: 1 << 31 }] }, /is -2147483648: .*write 2 \*\* 31/);
+});
+
+test("checkSpec() refuses lists that are none, and elements of another shape", () => {
+  only(
+    { bars: { size: 4096 } },
+    /^bars is no array: write \[\{ size: 4096 \}\]$/,
+  );
+  only({ bars: [4096] }, /^bars\[0\] is 0x1000: write \{ size: 4096 \}, or/);
+  const size = 8192;
+  only(
+    { bars: [{ size, trap: [0, 4096] }] },
+    /^bars\[0\]\.trap\[0\] is 0: give pairs .*, \[\[0, 4096\]\]$/,
+  );
+  only({ bars: [{ size, shadow: 1 }] }, /^bars\[0\]\.shadow is 1: give pairs/);
+  only(
+    { bars: [{ size, trap: [[0]] }] },
+    /^bars\[0\]\.trap\[0\] is \[0\]: give pairs/,
+  );
+  only(
+    { bars: [{ size, trap: [], watch: [64] }] },
+    /^bars\[0\]\.watch\[0\] is 64: give objects/,
+  );
+  only(
+    { capabilities: [msi] },
+    /^capabilities\[0\] is a function: call it, msi\(\)$/,
+  );
+  only(
+    { capabilities: msi() },
+    /^capabilities is no array: write \[msi\(\)\]$/,
+  );
+  only(
+    { capabilities: [{ id: 5 }] },
+    /^capabilities\[0\] is an object without/,
+  );
+  only({ notify: 0x40 }, /^notify is no array/);
 });
 
 test("checkSpec() refuses more BAR memory than the kernel backs", () => {
@@ -135,7 +174,7 @@ test("checkSpec() refuses ranges that are not whole pages", () => {
   const size = 16384;
   only(
     { bars: [{ size, trap: [[100, 4096]] }] },
-    /trap\[0\] is \[0x64, 0x1000\]/,
+    /trap\[0\] is \[100, 0x1000\]/,
   );
   only({ bars: [{ size, trap: [[0, 4]] }] }, /multiples of 4096/);
   only({ bars: [{ size, shadow: [[0, 0]] }] }, /shadow\[0\] is \[0, 0\]/);
@@ -253,11 +292,11 @@ function refuses(
 
 test("capabilities refuse options and values that there are not", () => {
   refuses(msi, { vectors: 3 }, /vectors is 3: use one of 1, 2, 4, 8, 16, 32/);
-  refuses(msi, { vectors: 64 }, /vectors is 0x40/);
+  refuses(msi, { vectors: 64 }, /vectors is 64:/);
   refuses(msi, { vector: 4 }, /"vector".*did you mean vectors/);
   refuses(msi, { maskable: 1 }, /maskable is 1: use one of true, false/);
   refuses(pcie, { lanes: 4 }, /"lanes" that means nothing/);
-  refuses(pcie, { type: "root" }, /type is root: use one of "endpoint"/);
+  refuses(pcie, { type: "root" }, /type is "root": use one of "endpoint"/);
   refuses(pcie, { speed: 9 }, /speed is 9/);
   refuses(pcie, { width: 3 }, /width is 3/);
   refuses(pm, { d3: true }, /"d3" that means nothing/);
