@@ -2,7 +2,8 @@
 
 import { abi } from "./abi.ts";
 import { BadSpec } from "./errors.ts";
-import { unknownKeys } from "./mistakes.ts";
+import type { Handlers } from "./handlers.ts";
+import { type Say, unknownKeys } from "./mistakes.ts";
 import type { RegisterLayout } from "./register_layout.ts";
 import type {
   Register,
@@ -10,6 +11,7 @@ import type {
   RegisterHandlers,
   RegisterWriteHandler,
 } from "./register_types.ts";
+import type { RegisterSpecs } from "./registers.ts";
 import type { Ring } from "./ring.ts";
 
 const handlerKeys: Record<keyof RegisterHandlers, true> = {
@@ -119,6 +121,33 @@ const heard = [
 ] as const;
 
 /**
+ * Says which reads of a BAR's registers wait for a model that answers none.
+ *
+ * @param handlers The device's own, which registers without any fall to.
+ */
+export function checkWaits(
+  bar: number,
+  { specs, bank, handlers, say }: {
+    specs: RegisterSpecs;
+    bank: Readonly<Record<string, object>>;
+    handlers: Handlers;
+    say: Say;
+  },
+): void {
+  for (const [name, { wait, width }] of Object.entries(specs)) {
+    if (wait !== "read" && wait !== "both") continue;
+    const owner = owners.get(bank[name] ?? {});
+    const own = width === 8 ? "read64" : "read";
+    if (owner?.events.reads[owner.number] || handlers[own]) continue;
+    say(
+      `bars[${bar}].registers.${name} waits for the model on reads, and ` +
+        `neither on(${name}, { read }) nor a ${own} handler answers: add one, ` +
+        "or leave wait out",
+    );
+  }
+}
+
+/**
  * Has handlers called for a register's accesses, or an array's, where its
  * declaration has the model told of them or has them wait for it. They take the
  * place of earlier ones. Without any, such an access is the device's own
@@ -143,7 +172,6 @@ const heard = [
  *   attach({ bars: [{ registers }] }) {
  *     on(registers.doorbell, (value, index) => console.log(index, value));
  *     on(registers.clock, { read: () => process.hrtime.bigint() });
- *     return {};
  *   },
  * });
  * ```

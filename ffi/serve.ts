@@ -10,7 +10,7 @@ import {
   kernelHelp,
   kernelNames,
 } from "../kernel/vm/kernel_names.ts";
-import { type Device, open } from "./device.ts";
+import { type BarOf, type Device, open } from "./device.ts";
 import { checkDriver, exercise, runShell, summary } from "./driver.ts";
 import {
   AbiMismatch,
@@ -25,16 +25,22 @@ import type { FaultEvent } from "./events.ts";
 import { checkHandlers, handlerNames, type Handlers } from "./handlers.ts";
 import { helperPath } from "./helper.ts";
 import { devicePath } from "./port.ts";
+import { checkWaits } from "./register_events.ts";
+import type { RegisterMap } from "./registers.ts";
 import { type BarSpecs, checkSpec, type DeviceSpec } from "./spec.ts";
 
 /** A device of one file: what it is, and how it behaves. */
 export interface Model<Bars extends BarSpecs = BarSpecs>
   extends DeviceSpec<Bars>, Handlers {
   /**
-   * Called once the device is open; what it returns takes the place of the
-   * model's own handlers. For models that interrupt or do DMA.
+   * Called once the device is open. Handlers that it returns take the place of
+   * the model's own; it need not return any. For models that interrupt, do DMA
+   * or have registers.
+   *
+   * @throws {BadSpec} from `serve()`, for a register whose reads wait, when
+   * after it nothing answers them.
    */
-  attach?(device: Device<Bars>): Handlers;
+  attach?(device: Device<Bars>): Handlers | void;
   /**
    * Sample driver among the kernel modules, such as `"edu"`. In the throw-away
    * VM it is loaded against the device, and its self-test decides the exit
@@ -241,8 +247,9 @@ async function serveHere(
     void device.unplug({ surprise: true });
   });
   const stop = new AbortController();
-  const handlers = model.attach ? model.attach(device) : model;
+  const handlers = model.attach?.(device) ?? model;
   checkHandlers(handlers, model, { source: "attach() returned" });
+  checkRegisterWaits(device, { model, handlers });
   const reporting: Handlers = Object.create(handlers);
   reporting.fault ??= showFault;
   const served = device.serve(reporting, { signal: stop.signal })
@@ -282,6 +289,23 @@ async function serveHere(
       console.error(`${what} not answered in time`);
     }
   }
+}
+
+type WithRegisters = { readonly registers: RegisterMap };
+
+/** @throws {BadSpec} when reads of registers would wait for nobody. */
+function checkRegisterWaits(
+  device: Device,
+  { model, handlers }: { model: Model; handlers: Handlers },
+): void {
+  const mistakes: string[] = [];
+  const say = (mistake: string): void => void mistakes.push(mistake);
+  model.bars?.forEach((spec, bar) => {
+    if (!spec?.registers) return;
+    const { registers: bank } = device.bars[bar] as BarOf<WithRegisters>;
+    checkWaits(bar, { specs: spec.registers.specs, bank, handlers, say });
+  });
+  if (mistakes.length > 0) throw new BadSpec(mistakes);
 }
 
 /** What goes on while the device is plugged; false if it went wrong. */

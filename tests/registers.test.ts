@@ -5,6 +5,8 @@ import { test } from "node:test";
 import { abi } from "../ffi/abi.ts";
 import { layOutPlug } from "../ffi/plug.ts";
 import { registerBank } from "../ffi/register_bank.ts";
+import { checkWaits, RegisterEvents } from "../ffi/register_events.ts";
+import { layOutRegisters } from "../ffi/register_layout.ts";
 import { checkSpec } from "../ffi/spec.ts";
 import {
   BadSpec,
@@ -12,6 +14,7 @@ import {
   bits,
   type Device,
   type DeviceSpec,
+  type Handlers,
   type Model,
   on,
   open,
@@ -519,6 +522,33 @@ test("on() refuses what is not plugged, or one register of an array", () => {
   assert.throws(() => on(regs.queue.at(0), () => {}), BadSpec);
 });
 
+test("reads that wait for a model that answers none are a mistake", () => {
+  const waiting = registers({
+    a: { at: 0, wait: "both" },
+    b: { at: 4, wait: "read" },
+    wide: { at: 8, width: 8, wait: "read" },
+    written: { at: 16, wait: "write" },
+    told: { at: 20, tell: "both" },
+  });
+  const found = (handlers: Handlers): string[] => {
+    const mistakes: string[] = [];
+    const say = (mistake: string): void => void mistakes.push(mistake);
+    checkWaits(0, { specs: waiting.specs, bank: regs, handlers, say });
+    return mistakes.map((mistake) => mistake.split(" waits")[0] ?? "");
+  };
+  const regs = registerBank(waiting, new ArrayBuffer(4096));
+  const bars = [{ size: 4096, registers: waiting }];
+  new RegisterEvents(layOutRegisters({ id, bars })).own(0, regs);
+  const [a, b, wide] = ["a", "b", "wide"].map((n) => `bars[0].registers.${n}`);
+  assert.deepEqual(found({}), [a, b, wide]);
+  on(regs.a, () => {});
+  assert.deepEqual(found({}), [a, b, wide], "writes are not reads");
+  on(regs.a, { read: () => 1 });
+  assert.deepEqual(found({}), [b, wide]);
+  assert.deepEqual(found({ read: () => 0 }), [wide]);
+  assert.deepEqual(found({ read: () => 0, read64: () => 0n }), []);
+});
+
 /** `true` where the types are the same; `deno check` looks at it. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends
   (<T>() => T extends B ? 1 : 2) ? true : false;
@@ -559,6 +589,14 @@ test("open() and serve() give a model its registers typed", () => {
       same<[typeof value, typeof index], [number, number]>(true);
     });
   };
+  const nothingReturned = (): Promise<void> =>
+    serve({
+      ...spec,
+      attach({ bars: [{ registers }] }) {
+        registers.status.computing = 1;
+      },
+    });
+  assert.equal(typeof nothingReturned, "function");
   const served = (): Promise<void> =>
     serve({
       ...spec,
