@@ -133,7 +133,7 @@ function attach(
     const count = regs.count.value;
     const [source, destination] = [regs.source.value, regs.destination.value];
     const start = (toHost ? source : destination) - bufferStart;
-    const address = Number((toHost ? destination : source) & addressMask);
+    const address = (toHost ? destination : source) & addressMask;
     try {
       if (start < 0n || start + count > bufferSize) {
         throw new RangeError(

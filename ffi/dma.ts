@@ -13,13 +13,14 @@ import type { Port } from "./port.ts";
 /** One copy between host memory, by bus address, and the model's. */
 export type DmaSegment =
   /** The device reads host memory. */
-  | { readonly from: number; readonly to: Uint8Array }
+  | { readonly from: number | bigint; readonly to: Uint8Array }
   /** The device writes host memory. */
-  | { readonly from: Uint8Array; readonly to: number };
+  | { readonly from: Uint8Array; readonly to: number | bigint };
 
 /**
  * A device's access to the memory that its driver mapped for it. Addresses are
- * bus addresses, as the driver gives them to the device.
+ * bus addresses, as the driver gives them to the device: numbers below 2^53, or
+ * bigints below 2^64, as registers of 8 bytes have them.
  *
  * @example
  * ```ts
@@ -38,10 +39,10 @@ export interface Dma {
    * @param length Bytes.
    * @throws {DmaFault} when the driver has not mapped all of it for reading.
    * @throws {Unplugged} when the device is off the bus.
-   * @throws {RangeError} when the address or the length is no whole number.
-   * @throws {TypeError} when the address is a bigint.
+   * @throws {RangeError} when the address or the length is no whole number, or
+   * out of range.
    */
-  read(address: number, length: number): Uint8Array<ArrayBuffer>;
+  read(address: number | bigint, length: number): Uint8Array<ArrayBuffer>;
   /**
    * Writes host memory.
    *
@@ -49,18 +50,18 @@ export interface Dma {
    * @param bytes What to write; not of a SharedArrayBuffer.
    * @throws {DmaFault} when the driver has not mapped all of it for writing.
    * @throws {Unplugged} when the device is off the bus.
-   * @throws {RangeError} when the address is no whole number.
-   * @throws {TypeError} when the address is a bigint, or the bytes are shared.
+   * @throws {RangeError} when the address is no whole number, or out of range.
+   * @throws {TypeError} when the bytes are no Uint8Array, or shared.
    */
-  write(address: number, bytes: Uint8Array): void;
+  write(address: number | bigint, bytes: Uint8Array): void;
   /**
    * Does many copies, in their order, with one call per 1024.
    *
    * @param segments What to copy; bytes are not of a SharedArrayBuffer.
    * @throws {DmaFault} at the first segment that is refused.
    * @throws {Unplugged} when the device is off the bus.
-   * @throws {RangeError} when an address is no whole number.
-   * @throws {TypeError} when an address is a bigint, or bytes are shared.
+   * @throws {RangeError} when an address is no whole number, or out of range.
+   * @throws {TypeError} when bytes are no Uint8Array, or shared.
    */
   copy(segments: readonly DmaSegment[]): void;
 }
@@ -88,7 +89,7 @@ export class PortDma implements Dma {
     this.#port = port;
   }
 
-  read(address: number, length: number): Uint8Array<ArrayBuffer> {
+  read(address: number | bigint, length: number): Uint8Array<ArrayBuffer> {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new RangeError(`DMA of ${length} bytes: give a whole number`);
     }
@@ -97,7 +98,7 @@ export class PortDma implements Dma {
     return to;
   }
 
-  write(address: number, bytes: Uint8Array): void {
+  write(address: number | bigint, bytes: Uint8Array): void {
     this.copy([{ from: bytes, to: address }]);
   }
 
@@ -157,7 +158,7 @@ export class PortDma implements Dma {
       directions[result.getUint32(abi["dma.nearest_direction"], true)] ??
         "both";
     return new DmaFault({
-      start,
+      start: Number(start),
       address: wide(abi["dma.address"]),
       length: bytes.length,
       operation: operation === abi.DMA_READ ? "read" : "write",
@@ -171,7 +172,7 @@ export class PortDma implements Dma {
 }
 
 interface Segment {
-  readonly address: number;
+  readonly address: number | bigint;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly operation: number;
 }
@@ -181,26 +182,38 @@ function isOwn(bytes: unknown): bytes is Uint8Array<ArrayBuffer> {
   return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer;
 }
 
+const addressEnd = 1n << 64n;
+
+/** Whether it can only have been meant as an address. */
+function isNumeric(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+function isAddress(value: unknown): value is number | bigint {
+  if (typeof value === "bigint") return value >= 0n && value < addressEnd;
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 function checked({ from, to }: DmaSegment): Segment {
-  const outwards = from instanceof Uint8Array;
+  const outwards = from instanceof Uint8Array ||
+    !((to as unknown) instanceof Uint8Array) && isNumeric(to);
   const address: unknown = outwards ? to : from;
   const bytes: unknown = outwards ? from : to;
-  if (typeof address === "bigint") {
-    throw new TypeError(
-      `DMA at ${hex(address)}: the address is a bigint: use Number(address)`,
-    );
-  }
-  if (
-    typeof address !== "number" || !Number.isSafeInteger(address) || address < 0
-  ) {
+  if (!isAddress(address)) {
     throw new RangeError(
-      `DMA at ${address}: a bus address is a whole number below 2^53`,
+      `DMA at ${
+        String(address)
+      }: a bus address is a whole number below 2^53, ` +
+        "or a bigint below 2^64",
     );
   }
   if (!isOwn(bytes)) {
+    const shared = bytes instanceof Uint8Array;
     throw new TypeError(
-      `DMA at ${hex(address)}: the bytes have to be a Uint8Array of an ` +
-        "ArrayBuffer; copy what is shared (bytes.slice())",
+      `DMA at ${hex(address)}: the bytes are ` +
+        (shared
+          ? "shared: copy them (bytes.slice())"
+          : `${named(bytes)}: give a Uint8Array`),
     );
   }
   return {
@@ -208,4 +221,13 @@ function checked({ from, to }: DmaSegment): Segment {
     bytes,
     operation: outwards ? abi.DMA_WRITE : abi.DMA_READ,
   };
+}
+
+/** What a value is, as messages say it: `an Array`, `a number`. */
+function named(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  const name = typeof value === "object"
+    ? value.constructor?.name ?? "object"
+    : typeof value;
+  return `${/^[AEIOaeio]/.test(name) ? "an" : "a"} ${name}`;
 }

@@ -193,7 +193,7 @@ export interface DmaMapping {
   readonly direction: "both" | "device-reads" | "device-writes";
 }
 
-/** What a {@link DmaFault} is made of. */
+/** What a {@link DmaFault} is made of. Addresses are exact below 2^53. */
 export interface DmaFaultDetails {
   /** Bus address where the refused segment begins. */
   readonly start: number;

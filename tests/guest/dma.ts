@@ -264,9 +264,25 @@ guestTest("a batch of 3000 segments is copied whole", async () => {
   assert.ok(back.every((byte, n) => byte === n % 256));
 });
 
+guestTest("an address may be a bigint, as registers have it", async () => {
+  await using card = await plug();
+  const { dma } = card.device;
+  const address = BigInt(await map(card, "alloc", 4096));
+  dma.write(address + 5n, bytes);
+  assert.deepEqual(dma.read(address + 5n, 300), bytes);
+  const copy = new Uint8Array(300);
+  dma.copy([{ from: address + 5n, to: copy }, { from: copy, to: address }]);
+  assert.deepEqual(dma.read(address, 300), bytes);
+  for (const far of [1n << 53n, 1n << 63n, (1n << 64n) - 4096n]) {
+    assert.throws(() => dma.read(far, 4), { reason: "unmapped" });
+    assert.throws(() => dma.write(far, copy), { reason: "unmapped" });
+  }
+});
+
 guestTest("an address that is no number is a RangeError", async () => {
   await using card = await plug();
-  for (const address of [-1, 0.5, NaN, 2 ** 53]) {
+  const wrong = [-1, 0.5, NaN, 2 ** 53, -1n, 1n << 64n, "0x1000" as never];
+  for (const address of wrong) {
     assert.throws(() => card.device.dma.read(address, 1), RangeError);
   }
   assert.throws(() => card.device.dma.read(0, -1), RangeError);
