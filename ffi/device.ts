@@ -70,7 +70,7 @@ export interface Config {
 
 /** What went wrong so far, in numbers. */
 export interface Counters {
-  /** Reads that were completed as all-ones after the timeout. */
+  /** Accesses that were not answered in time: reads, and writes that wait. */
   readonly timeouts: number;
   /** Accesses skipped because their instruction is not known. */
   readonly undecodable: number;
@@ -82,7 +82,8 @@ export interface Counters {
 
 /**
  * A device on the bus. Its events go to one consumer: a `for await` loop, or
- * {@link Device.serve}. While there is none, reads time out.
+ * {@link Device.serve}. While there is none, reads time out. After the unplug
+ * both throw {@link Unplugged}.
  *
  * Leaving the loop ends the iteration, and the device stays. Disposal unplugs
  * it: the driver's last accesses are answered by the handlers, or as all-ones
@@ -256,6 +257,7 @@ class PortDevice implements Device {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Event> {
+    this.#port.mustBeOpen("wait for its events");
     if (this.#consumer) throw new Busy();
     const stream = new EventStream(this.#port, this.#poller, () => {
       this.#consumer = undefined;

@@ -228,7 +228,7 @@ guestTest(
 );
 
 guestTest(
-  "a BAR, a vector and an address that are not there are named",
+  "a BAR, a vector and bytes that are not there are named",
   async () => {
     await using card = await plug({});
     const { bars, irq, dma } = card.device;
@@ -236,13 +236,23 @@ guestTest(
     assert.throws(() => bars[5].buffer, /no BAR 5: give bars\[5\]/);
     assert.throws(() => irq.raise(0), /no MSI capability. Add msi\(\)/);
     assert.throws(
-      () => dma.read(4096n as never, 4),
-      /0x1000: the address is a bigint: use Number\(address\)/,
-    );
-    assert.throws(
       () => dma.write(4096, new Uint8Array(new SharedArrayBuffer(4))),
-      /copy what is shared/,
+      /the bytes are shared: copy them/,
     );
+    const notBytes: [unknown, string][] = [
+      [[1, 2], "an Array"],
+      [new Uint16Array(1), "a Uint16Array"],
+      [new ArrayBuffer(2), "an ArrayBuffer"],
+      [undefined, "undefined"],
+      ["x", "a string"],
+      [5, "a number"],
+    ];
+    for (const [bytes, what] of notBytes) {
+      assert.throws(() => dma.write(4096, bytes as never), {
+        name: "TypeError",
+        message: `DMA at 0x1000: the bytes are ${what}: give a Uint8Array`,
+      });
+    }
   },
 );
 
@@ -265,5 +275,9 @@ guestTest(
       () => device.config.read32(0),
     ];
     for (const call of calls) assert.throws(call, { code: "UNPLUGGED" });
+    await assert.rejects(device.serve({}), { code: "UNPLUGGED" });
+    await assert.rejects(async () => {
+      for await (const event of device) assert.fail(event.kind);
+    }, { code: "UNPLUGGED" });
   },
 );
