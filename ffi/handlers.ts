@@ -48,7 +48,9 @@ export interface Handlers {
    */
   read?(offset: number, width: number, bar: number): Awaitable<number>;
   /**
-   * The driver writes 1, 2 or 4 bytes of a BAR.
+   * The driver writes 1, 2 or 4 bytes of a BAR. A promise is waited for without
+   * a limit: while it does not settle, nothing that comes later is handled, and
+   * reads time out.
    *
    * @param offset Bytes from the start of the BAR.
    * @param value What it wrote, unsigned.
