@@ -155,7 +155,8 @@ export interface FaultEvent extends Access {
   /** Tells it from other events. */
   readonly kind: "fault";
   /**
-   * `timeout`: a read waited too long and read as all-ones. `undecodable`: an
+   * `timeout`: an access waited too long: a read was all-ones, a write that
+   * waits went on; which it was is not known here. `undecodable`: an
    * instruction that cannot be emulated was skipped. `link`: posted writes
    * could not be delivered, so the device reads as all-ones until unplugged.
    * `memory`: the machine had no memory for a page of a BAR that was written.

@@ -42,7 +42,7 @@ export class Port {
   readonly registers: RegisterEvents;
   /** Milliseconds to spin before sleeping. */
   readonly spin: number;
-  /** Milliseconds that a read waits for its completion. */
+  /** Milliseconds that an access waits for its completion. */
   readonly timeout: number;
   /** Whether there is an MSI capability. */
   readonly hasMsi: boolean;

@@ -285,7 +285,9 @@ async function serveHere(
     unhook();
     const { timeouts } = device.counters;
     if (timeouts > 0) {
-      const what = timeouts === 1 ? "1 read was" : `${timeouts} reads were`;
+      const what = timeouts === 1
+        ? "1 access was"
+        : `${timeouts} accesses were`;
       console.error(`${what} not answered in time`);
     }
   }
@@ -323,7 +325,7 @@ async function work(
 }
 
 const faultTexts: Record<FaultEvent["reason"], string> = {
-  timeout: "was not answered in time, and read as all-ones",
+  timeout: "was not answered in time: a read was all-ones, a write went on",
   undecodable: "is of an instruction that cannot be emulated; it was skipped",
   link: "could not be delivered for too long; the link is down until unplug",
   memory: "was a write to shared memory, and lost: there was no page for it",

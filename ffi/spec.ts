@@ -111,9 +111,10 @@ export interface DeviceSpec<Bars extends BarSpecs = BarSpecs> {
   /** PCI domain (default: the lowest free one from 0x0100). */
   readonly domain?: number;
   /**
-   * Milliseconds that a read waits for its completion; then it is all-ones, and
-   * a `fault` event. Default 50; 2000 in a throw-away VM whose CPU is emulated,
-   * which may not come to the model for a while. `BARKEEP_SLOW` multiplies it.
+   * Milliseconds that an access waits for its completion; then a read is
+   * all-ones, a write that waits goes on, and both are a `fault` event. Default
+   * 50; 2000 in a throw-away VM whose CPU is emulated, which may not come to the
+   * model for a while. `BARKEEP_SLOW` multiplies it.
    */
   readonly timeout?: number;
   /** Events that the ring holds: a power of two, 256 to 65536 (default 1024). */
