@@ -26,7 +26,19 @@ function makeArray(
 ): RegisterArray<Register> {
   const { stride = spec.width ?? 4 } = spec;
   const made: Register[] = [];
-  return Object.freeze({
+  const make = (index: number): Register => {
+    const own = `${name}.at(${index})`;
+    const at = spec.at + index * stride;
+    const register = makeRegister(own, spec, { buffer, at });
+    elements.set(register, { own, array: name });
+    return register;
+  };
+  const noValue = (): never => {
+    throw new TypeError(
+      `${name} is an array of registers and has no value: use ${name}.at(i)`,
+    );
+  };
+  const array = {
     length: count,
     at(index: number): Register {
       if (!isWhole(index, 0, count - 1)) {
@@ -34,12 +46,21 @@ function makeArray(
           `there is no ${name}.at(${index}): it has 0 to ${count - 1}`,
         );
       }
-      return made[index] ??= makeRegister(`${name}.at(${index})`, spec, {
-        buffer,
-        at: spec.at + index * stride,
-      });
+      return made[index] ??= make(index);
     },
-  });
+  };
+  Object.defineProperty(array, "value", { get: noValue, set: noValue });
+  return Object.freeze(array);
+}
+
+/** Registers of arrays, with their names and the array's. */
+const elements = new WeakMap<object, { own: string; array: string }>();
+
+/** Its own name and the array's, if a register is one of an array. */
+export function placeInArray(
+  register: object,
+): { own: string; array: string } | undefined {
+  return elements.get(register);
 }
 
 interface Place {

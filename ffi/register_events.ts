@@ -4,6 +4,7 @@ import { abi } from "./abi.ts";
 import { BadSpec } from "./errors.ts";
 import type { Handlers } from "./handlers.ts";
 import { type Say, unknownKeys } from "./mistakes.ts";
+import { placeInArray } from "./register_bank.ts";
 import type { RegisterLayout } from "./register_layout.ts";
 import type {
   Register,
@@ -180,11 +181,17 @@ export function on<Value extends number | bigint>(
   register: Register<Value> | RegisterArray<Register<Value>>,
   handlers: RegisterHandlers<Value> | RegisterWriteHandler<Value>,
 ): void {
+  const element = placeInArray(register);
+  if (element) {
+    const { own, array } = element;
+    throw new BadSpec([
+      `${own} is one of an array: on(${array}, (value, index) => …) hears of all`,
+    ]);
+  }
   const owner = owners.get(register);
   if (!owner) {
     throw new BadSpec([
-      "on() was given what is no register: give it one of a BAR's registers; " +
-      "of an array all of it, since the handler gets the index",
+      "on() was given what is no register: give it one of a BAR's registers",
     ]);
   }
   const given = typeof handlers === "function" ? { write: handlers } : handlers;

@@ -497,6 +497,17 @@ test("an array's registers are apart by their stride", () => {
   }
 });
 
+test("an array of registers has no value of its own", () => {
+  const { regs } = bank();
+  const queue = regs.queue as { value?: number };
+  assert.throws(() => queue.value = 1, {
+    name: "TypeError",
+    message: /^queue is an array of registers .*: use queue\.at\(i\)$/,
+  });
+  assert.throws(() => queue.value, /use queue\.at\(i\)/);
+  assert.deepEqual(Object.keys(queue), ["length", "at"]);
+});
+
 test("a register refuses values that it cannot hold", () => {
   const { regs } = bank();
   assert.throws(() => regs.id.value = 2 ** 32, RangeError);
@@ -519,7 +530,10 @@ test("a register refuses values that it cannot hold", () => {
 test("on() refuses what is not plugged, or one register of an array", () => {
   const { regs } = bank();
   assert.throws(() => on(regs.queue, () => {}), /on\(\) was given what is no/);
-  assert.throws(() => on(regs.queue.at(0), () => {}), BadSpec);
+  assert.throws(
+    () => on(regs.queue.at(1), () => {}),
+    /queue\.at\(1\) is one of an array: on\(queue, \(value, index\) => …\)/,
+  );
 });
 
 test("reads that wait for a model that answers none are a mistake", () => {
