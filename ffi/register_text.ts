@@ -7,7 +7,15 @@ import type {
   RegisterSpecs,
 } from "./registers.ts";
 
-const titles = ["offset", "name", "access", "width", "reset", "fields"];
+const titles = [
+  "offset",
+  "name",
+  "access",
+  "width",
+  "reset",
+  "model",
+  "fields",
+];
 
 /** A map of registers as a Markdown table, by offset. */
 export function registerText(specs: RegisterSpecs): string {
@@ -45,11 +53,21 @@ function row(
     access,
     String(width),
     reset > 9 ? hex(reset) : String(reset),
+    modelText(spec),
     Object.entries(fields)
       .sort(([, a], [, b]) => a.low - b.low)
       .map(([name, field]) => fieldText(name, { field, access }))
       .join(", "),
   ];
+}
+
+/** What the model has to do with its accesses. */
+function modelText({ wait, tell, exact }: RegisterSpec): string {
+  return [
+    wait ? `waits: ${wait}` : "",
+    tell ? `told: ${tell}` : "",
+    exact ? "exact" : "",
+  ].filter(Boolean).join(", ");
 }
 
 function fieldText(

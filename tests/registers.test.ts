@@ -213,19 +213,25 @@ test("a map prints as a table, by offset", () => {
   assert.equal(
     `${map}`,
     `
-| offset       | name      | access | width | reset              | fields                                        |
-| ------------ | --------- | ------ | ----- | ------------------ | --------------------------------------------- |
-| 0x0000       | id        | ro     | 4     | 0x10000ed          |                                               |
-| 0x0020       | status    | rw     | 4     | 0x100              | 0 computing (ro), 6:4 mode, 7 interrupt (w1c) |
-| 0x0024       | flags     | w1s    | 1     | 0                  |                                               |
-| 0x0026       | level     | rw     | 2     | 0                  |                                               |
-| 0x0028       | address   | rw     | 8     | 0x8000000000000000 | 11:0 low (rc), 51:12 page, 63 enable          |
-| 0x1000 + 8 i | queue[64] | wo     | 4     | 0                  |                                               |
+| offset       | name      | access | width | reset              | model       | fields                                        |
+| ------------ | --------- | ------ | ----- | ------------------ | ----------- | --------------------------------------------- |
+| 0x0000       | id        | ro     | 4     | 0x10000ed          |             |                                               |
+| 0x0020       | status    | rw     | 4     | 0x100              |             | 0 computing (ro), 6:4 mode, 7 interrupt (w1c) |
+| 0x0024       | flags     | w1s    | 1     | 0                  |             |                                               |
+| 0x0026       | level     | rw     | 2     | 0                  |             |                                               |
+| 0x0028       | address   | rw     | 8     | 0x8000000000000000 |             | 11:0 low (rc), 51:12 page, 63 enable          |
+| 0x1000 + 8 i | queue[64] | wo     | 4     | 0                  | told: write |                                               |
 `.trim(),
   );
   assert.match(
     String(registers({ b: { at: 4 }, a: { at: 0 } })),
     /^.*\n.*\n\| 0x00 .* a .*\n\| 0x04 .* b .*$/,
+  );
+  assert.match(
+    String(
+      registers({ a: { at: 0, wait: "read", tell: "write", exact: true } }),
+    ),
+    /\| waits: read, told: write, exact \|/,
   );
 });
 
