@@ -179,7 +179,16 @@ function guestEnvironment(
     HOME: userInfo().homedir,
     USER: userInfo().username,
   };
-  const passed = ["PATH", "HOME", "USER", "TERM", "LANG", "XDG_CACHE_HOME"];
+  const passed = [
+    "PATH",
+    "HOME",
+    "USER",
+    "TERM",
+    "LANG",
+    "XDG_CACHE_HOME",
+    "NO_COLOR",
+    "FORCE_COLOR",
+  ];
   for (const name of passed) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
