@@ -76,6 +76,18 @@ export interface RegisterSpec {
 export type RegisterSpecs = Readonly<Record<string, RegisterSpec>>;
 
 /**
+ * Makes keys that mean nothing errors where they stand, which is lost where a
+ * type is inferred.
+ *
+ * @internal
+ */
+export type KnownKeys<Specs> = {
+  [Name in keyof Specs]: {
+    [Key in Exclude<keyof Specs[Name], keyof RegisterSpec>]: never;
+  };
+};
+
+/**
  * A map of registers, as {@link registers} makes it. It prints as a Markdown
  * table.
  */
@@ -118,7 +130,7 @@ export interface RegisterMap<Specs extends RegisterSpecs = RegisterSpecs> {
  * ```
  */
 export function registers<const Specs extends RegisterSpecs>(
-  specs: Specs,
+  specs: Specs & KnownKeys<Specs>,
 ): RegisterMap<Specs> {
   return { specs, toString: () => registerText(specs) };
 }

@@ -7,6 +7,7 @@ import { layOutPlug } from "../ffi/plug.ts";
 import { registerBank } from "../ffi/register_bank.ts";
 import { checkWaits, RegisterEvents } from "../ffi/register_events.ts";
 import { layOutRegisters } from "../ffi/register_layout.ts";
+import type { KnownKeys } from "../ffi/registers.ts";
 import { checkSpec } from "../ffi/spec.ts";
 import {
   BadSpec,
@@ -595,6 +596,15 @@ test("a map types its registers, to the field", () => {
   type Queue = (typeof map.specs)["queue"];
   same<Regs["queue"], RegisterArray<RegisterOf<Queue>>>(true);
   same<ReturnType<Regs["queue"]["at"]>["value"], number>(true);
+});
+
+test("a key of a register that means nothing is no type", () => {
+  type Typo = { a: { at: 0; rest: 3 }; b: { at: 4; reset: 3 } };
+  same<
+    KnownKeys<Typo>,
+    { a: { rest: never }; b: Record<never, never> }
+  >(true);
+  assert.deepEqual(mistakes({ a: { at: 0, reset: 3 } }), []);
 });
 
 test("open() and serve() give a model its registers typed", () => {
