@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { BadSpec, BarkeepError } from "./errors.ts";
@@ -57,12 +58,18 @@ export async function exercise(
   return report.at(-1) === "passed";
 }
 
-/** Starts a shell, and returns once it has ended. */
-export async function runShell(address: string): Promise<boolean> {
-  for (const line of summary(address)) console.log(line);
-  console.log("the device is plugged until this shell ends");
-  await run(process.env.SHELL ?? "/bin/sh", []);
-  return true;
+/**
+ * Runs a command that finds the device's address in `BARKEEP_DEVICE`.
+ *
+ * @param options `signal`: ends it when aborted.
+ * @returns its exit status, as a shell has it.
+ */
+export async function runCommand(
+  [program = "", ...args]: readonly string[],
+  { address, signal }: { address: string; signal?: AbortSignal },
+): Promise<number> {
+  const env = { ...process.env, BARKEEP_DEVICE: address };
+  return await run(program, args, { env, signal });
 }
 
 /** A function as lspci shows it, from sysfs. */
@@ -114,11 +121,24 @@ const onDriversCpu = process.env.BARKEEP_VM === "1"
   ? ["taskset", "--cpu-list", "0"]
   : [];
 
-function run(program: string, args: readonly string[]): Promise<number> {
+function run(
+  program: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const [file = program, ...rest] = [...onDriversCpu, program, ...args];
-    const child = spawn(file, rest, { stdio: "inherit" });
-    child.on("error", reject);
-    child.on("close", (status) => resolve(status ?? 128));
+    const child = spawn(file, rest, { stdio: "inherit", ...options });
+    child.on("error", (cause) =>
+      reject(
+        new BarkeepError("SYSTEM", `cannot run ${file}: ${cause.message}`, {
+          cause,
+        }),
+      ));
+    child.on(
+      "close",
+      (status, signal) =>
+        resolve(status ?? 128 + (signal ? constants.signals[signal] : 0)),
+    );
   });
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { splitCommand } from "../kernel/vm/arguments.ts";
 import { VmError } from "../kernel/vm/errors.ts";
 import {
   isKernelName,
@@ -11,7 +12,7 @@ import {
   kernelNames,
 } from "../kernel/vm/kernel_names.ts";
 import { type BarOf, type Device, open } from "./device.ts";
-import { checkDriver, exercise, runShell, summary } from "./driver.ts";
+import { checkDriver, exercise, runCommand, summary } from "./driver.ts";
 import {
   AbiMismatch,
   BadSpec,
@@ -60,7 +61,8 @@ const flags = {
 } as const;
 
 const usage = `Plugs this device in. Where ${devicePath} exists that is this
-machine, until Ctrl-C; elsewhere it is a throw-away VM.
+machine, until Ctrl-C; elsewhere it is a throw-away VM. A command runs while the
+device is plugged, and has its address in BARKEEP_DEVICE.
 
   --kernel NAME      use the VM, with ${kernelHelp}
   --shell            start a shell in the VM with the device plugged
@@ -68,14 +70,16 @@ machine, until Ctrl-C; elsewhere it is a throw-away VM.
   --timeout SECONDS  unplug after this time
   --help             this text
 
-Exit status: 0; 1 if the driver's self-test or the model failed; 64 wrong
-usage; 69 something is missing.
+Exit status: the command's or the shell's own, else 0; 1 if the driver's
+self-test or the model failed; 64 wrong usage; 69 something is missing.
 `;
 
 const exit = { ok: 0, failed: 1, usage: 64, unavailable: 69 } as const;
 
 interface Options {
   readonly args: readonly string[];
+  /** Runs while the device is plugged. */
+  readonly command?: readonly string[];
   readonly kernel?: string;
   readonly shell: boolean;
   readonly intx: boolean;
@@ -118,7 +122,9 @@ export async function serve<const Bars extends BarSpecs = BarSpecs>(
 async function run(model: Model, args: string[]): Promise<number> {
   const options = parse(args);
   if (options === undefined) {
-    process.stdout.write(`Usage: ${scriptName()} [options]\n${usage}`);
+    process.stdout.write(
+      `Usage: ${scriptName()} [options] [--] [command…]\n${usage}`,
+    );
     return exit.ok;
   }
   if (typeof model !== "object" || model === null) {
@@ -135,15 +141,15 @@ async function run(model: Model, args: string[]): Promise<number> {
 }
 
 function parse(args: string[]): Options | undefined {
+  const [own, command] = splitCommand(args, flags);
   const { tokens, values } = parseArgs({
-    args,
+    args: own,
     options: flags,
     strict: false,
     tokens: true,
   });
   const wrong: string[] = [];
   for (const token of tokens) {
-    if (token.kind === "positional") wrong.push(`"${token.value}"`);
     if (token.kind !== "option") continue;
     const flag = Object.entries(flags).find(([name]) => name === token.name);
     if (!flag) {
@@ -154,6 +160,9 @@ function parse(args: string[]): Options | undefined {
       wrong.push(`${token.rawName} with a value`);
     }
   }
+  const hasCommand = command.length > 0;
+  if (hasCommand && values.shell) wrong.push("--shell with a command");
+  if (!hasCommand && args.includes("--")) wrong.push("-- without a command");
   const { kernel } = values;
   if (typeof kernel === "string" && !isKernelName(kernel)) {
     wrong.push(`--kernel ${kernel} (there are ${kernelNames.join(", ")})`);
@@ -168,6 +177,7 @@ function parse(args: string[]): Options | undefined {
   if (values.help) return undefined;
   return {
     args,
+    command: hasCommand ? command : undefined,
     kernel: typeof kernel === "string" ? kernel : undefined,
     shell: values.shell === true,
     intx: values.intx === true,
@@ -243,10 +253,16 @@ async function serveHere(
   });
   let stray: ModelFailed | undefined;
   onStray((error) => {
-    stray ??= strayed(error);
+    if (stray) return;
+    stray = strayed(error);
     void device.unplug({ surprise: true });
   });
   const stop = new AbortController();
+  const stopped = new Promise((resolve) =>
+    stop.signal.addEventListener("abort", resolve)
+  );
+  const leave = new AbortController();
+  let told = false;
   const handlers = model.attach?.(device) ?? model;
   checkHandlers(handlers, model, { source: "attach() returned" });
   checkRegisterWaits(device, { model, handlers });
@@ -265,22 +281,37 @@ async function serveHere(
     if (address === undefined) {
       await served; // it knows why
       console.log("unplugged");
-      return exit.ok;
+      return options.command ? exit.failed : exit.ok;
     }
     const { vendor, device: id } = model.id;
     const digits = (value: number) => value.toString(16).padStart(4, "0");
     console.log(`plugged ${digits(vendor)}:${digits(id)} as ${address}`);
-    const job = work(model, { ...options, address });
-    const passed = await Promise.race([job, served.then(() => true)]);
+    if (options.shell || options.command || !options.inVm || !model.driver) {
+      for (const line of summary(address)) console.log(line);
+    }
+    // Who types into a shell keeps it when the model fails.
+    const ended = options.shell
+      ? served.catch(async (error) => {
+        told = true;
+        report(error);
+        console.error("the device was pulled; this shell goes on");
+        await stopped;
+      })
+      : served;
+    const status = await Promise.race([
+      work(model, { ...options, address, signal: leave.signal }),
+      ended.then(() => options.command ? exit.failed : exit.ok),
+    ]);
     await device.unplug();
-    await served;
+    if (!told) await served;
     console.log("unplugged");
-    return passed ? exit.ok : exit.failed;
+    return told ? exit.failed : status;
   } catch (error) {
     await device.unplug();
-    await served; // a model that failed is why
+    if (!told) await served; // a model that failed is why
     throw error;
   } finally {
+    leave.abort();
     clearTimeout(timer);
     unhook();
     const { timeouts } = device.counters;
@@ -310,16 +341,26 @@ function checkRegisterWaits(
   if (mistakes.length > 0) throw new BadSpec(mistakes);
 }
 
-/** What goes on while the device is plugged; false if it went wrong. */
+/** What goes on while the device is plugged; returns an exit status. */
 async function work(
   model: Model,
-  options: Options & { inVm: boolean; address: string },
-): Promise<boolean> {
-  if (options.shell) return await runShell(options.address);
-  if (options.inVm && model.driver !== undefined) {
-    return await exercise(model.driver, options);
+  options: Options & {
+    inVm: boolean;
+    address: string;
+    /** Ends the command. */
+    signal: AbortSignal;
+  },
+): Promise<number> {
+  const { address, command, signal } = options;
+  if (command) return await runCommand(command, { address, signal });
+  if (options.shell) {
+    console.log("the device is plugged until this shell ends");
+    return await runCommand([process.env.SHELL ?? "/bin/sh"], { address });
   }
-  for (const line of summary(options.address)) console.log(line);
+  if (options.inVm && model.driver !== undefined) {
+    const passed = await exercise(model.driver, options);
+    return passed ? exit.ok : exit.failed;
+  }
   if (options.timeout === undefined) console.log("press Ctrl-C to unplug");
   return await new Promise(() => {}); // the race is against the end of serving
 }

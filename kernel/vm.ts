@@ -12,6 +12,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { splitCommand } from "./vm/arguments.ts";
 import { VmError } from "./vm/errors.ts";
 import { kernelHelp } from "./vm/kernel_names.ts";
 import { runInVm, type VmOptions } from "./vm/run.ts";
@@ -59,28 +60,8 @@ const flags = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-/**
- * The options end where the command begins, so that its own are left alone. A
- * value is tied to its option, because parseArgs would take one that begins
- * with a dash, as QEMU's do, for an option.
- */
-function splitCommand(args: readonly string[]): [string[], string[]] {
-  const own: string[] = [];
-  for (let index = 0; index < args.length; index++) {
-    const arg = args[index] ?? "";
-    if (arg === "--") return [own, args.slice(index + 1)];
-    if (!arg.startsWith("-")) return [own, args.slice(index)];
-    const name = arg.slice(2);
-    const takesValue = name in flags &&
-      flags[name as keyof typeof flags].type === "string";
-    const value = takesValue ? args[++index] : undefined;
-    own.push(value === undefined ? arg : `${arg}=${value}`);
-  }
-  return [own, []];
-}
-
 function parse(args: readonly string[]): VmOptions | "help" {
-  const [own, command] = splitCommand(args);
+  const [own, command] = splitCommand(args, flags);
   const { values } = parseOwn(own);
   if (values.help) return "help";
   return {

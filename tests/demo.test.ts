@@ -84,20 +84,39 @@ describe("devices/edu.ts", () => {
   });
 
   test(
-    "gives a shell that sees the device, with --shell",
+    "gives a shell that sees the device, with --shell, and ends with its status",
     patient,
     async () => {
       const place = "/sys/bus/pci/devices/0100:00:00.0";
       const typed = `cat ${place}/vendor ${place}/device; tty; exit 3\n`;
       const ran = await runWith(typed, path("../devices/edu.ts"), "--shell");
       const { status, stdout, stderr } = ran;
-      assert.equal(status, 0, `${stdout}\n${stderr}`);
+      assert.equal(status, 3, `${stdout}\n${stderr}`);
       const lines = stdout.split(/\r?\n/).filter(Boolean);
       assert.match(stdout, /0x1234\r?\n0x11e8\r?\n\/dev\/pts\//);
       assert.ok(lines.includes("plugged 1234:11e8 as 0100:00:00.0"), stdout);
       assert.equal(lines.at(-1), "unplugged");
     },
   );
+
+  test(
+    "runs a command against the device, and ends as it does",
+    patient,
+    async () => {
+      const look = 'cat "/sys/bus/pci/devices/$BARKEEP_DEVICE/vendor"; exit 5';
+      const ran = await run(path("../devices/edu.ts"), "--", "sh", "-c", look);
+      assert.equal(ran.status, 5, `${ran.stdout}\n${ran.stderr}`);
+      assert.match(ran.stdout, /^0x1234$/m);
+      assert.doesNotMatch(ran.stdout, /^driver:/m);
+    },
+  );
+
+  test("refuses a shell and a command at once, and exits 64", async () => {
+    const edu = path("../devices/edu.ts");
+    const { status, stderr } = await run(edu, "--shell", "true");
+    assert.equal(status, 64);
+    assert.match(stderr, /--shell with a command/);
+  });
 
   test("refuses an option that it does not know, and exits 64", async () => {
     const { status, stderr } = await run(path("../devices/edu.ts"), "--intex");

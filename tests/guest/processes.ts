@@ -86,6 +86,52 @@ for (const place of ["timer", "promise"]) {
 }
 
 guestTest(
+  "a command runs while the device is plugged, and the model ends with its status",
+  async () => {
+    const look = 'cat "/sys/bus/pci/devices/$BARKEEP_DEVICE/device"; exit 3';
+    const args = ["nowhere", "--", "sh", "-c", look];
+    await using model = new ModelProcess(failing, { args });
+    await model.ends(3);
+    assert.ok(model.lines.includes("0xbe9c"), model.lines.join("\n"));
+    assert.equal(model.lines.at(-1), "unplugged");
+  },
+);
+
+guestTest(
+  "a model that fails ends the command, and its own status is 1",
+  async () => {
+    const args = ["timer", "--", "sleep", "1000"];
+    await using model = new ModelProcess(failing, { args });
+    await model.ends(1);
+    assert.match(model.error, /^ModelFailed: .*planted in timer/);
+  },
+);
+
+guestTest(
+  "a command that is not there is named, and the device is unplugged",
+  async () => {
+    const args = ["nowhere", "--", "/no/such/command"];
+    await using model = new ModelProcess(failing, { args });
+    await model.ends(1);
+    assert.match(model.error, /cannot run \/no\/such\/command: .*ENOENT/);
+  },
+);
+
+guestTest(
+  "a shell goes on when the model fails, and the status is 1 after it",
+  async () => {
+    const args = ["timer", "--shell"];
+    await using model = new ModelProcess(failing, { args });
+    const said = /^ModelFailed: .*planted in timer.*this shell goes on$/ms;
+    await eventually(() => said.test(model.error), "the model's error");
+    model.say("test -e /sys/bus/pci/devices/$BARKEEP_DEVICE || echo pulled");
+    await model.line(/^pulled$/);
+    model.say("exit 0");
+    await model.ends(1);
+  },
+);
+
+guestTest(
   "Ctrl-C unplugs a served device, and the exit status is 0",
   async () => {
     await using model = new ModelProcess(telling);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * A model that throws where its argument says: in `command`, in `plugged`, in a
- * `read`, in a `timer` or in a `promise`.
+ * A model that throws where its first argument says: in `command`, in `plugged`,
+ * in a `read`, in a `timer` or in a `promise`; or `nowhere`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import process from "node:process";
 import { serve } from "../../../mod.ts";
 import { patiently } from "../patience.ts";
 
-const [place] = process.argv.splice(2); // it is none of serve()'s
+const [place] = process.argv.splice(2, 1); // the others are serve()'s
 const fail = (): never => {
   throw new Error(`planted in ${place}`);
 };
