@@ -141,12 +141,16 @@ void barkeep_irq_reset(struct barkeep_device *dev)
  * from here may come too early: handle_edge_irq() then notes it as pending, and
  * irq_startup(), once there is a handler, sends it again by irq_msi_retrigger().
  * The line is masked until then.
+ *
+ * What the driver never frees keeps the device, and so the interrupt's domain and
+ * chip, for the interrupt core goes on using both.
  */
 static int irq_request_resources(struct irq_data *data)
 {
 	struct barkeep_vector *vector = irq_data_get_irq_chip_data(data);
 	unsigned long flags;
 
+	barkeep_device_get(vector->dev);
 	raw_spin_lock_irqsave(&vector->dev->config.lock, flags);
 	vector->started = true;
 	barkeep_irq_update(vector->dev);
@@ -164,6 +168,7 @@ static void irq_release_resources(struct irq_data *data)
 	vector->started = false;
 	raw_spin_unlock_irqrestore(&vector->dev->config.lock, flags);
 	barkeep_vector_settle(vector);
+	barkeep_device_put(vector->dev);
 }
 
 static int irq_set_cpu(struct irq_data *data, const struct cpumask *mask, bool force)
@@ -231,6 +236,8 @@ static int irq_msi_init(struct irq_domain *domain, struct msi_domain_info *info,
 	irq_domain_set_info(domain, irq, number, info->chip, vector, handle_edge_irq, NULL, "edge");
 	/* The affinity may change at any time, there is no hardware to race with. */
 	irq_set_status_flags(irq, IRQ_MOVE_PCNTXT);
+	/* Until irq_msi_free(): see irq_request_resources(). */
+	barkeep_device_get(dev);
 	WRITE_ONCE(vector->irq, irq);
 	return 0;
 }
@@ -241,6 +248,7 @@ static void irq_msi_free(struct irq_domain *domain, struct msi_domain_info *info
 	struct barkeep_vector *vector = irq_data_get_irq_chip_data(data);
 
 	WRITE_ONCE(vector->irq, 0);
+	barkeep_device_put(vector->dev);
 }
 
 static struct msi_domain_ops irq_msi_ops = {
