@@ -15,6 +15,7 @@
 #define _BARKEEP_H
 
 #include <linux/dma-direction.h>
+#include <linux/hrtimer.h>
 #include <linux/interval_tree.h>
 #include <linux/iova.h>
 #include <linux/irq_work.h>
@@ -187,18 +188,18 @@ struct barkeep_slots {
 
 /**
  * struct barkeep_vector - irq_vector.c: one MSI vector, or INTx
+ * @later: sends it in a while; what is sent before goes with it; under config.lock
  * @local: brings it to this CPU
- * @later: the same at the next tick
  * @remote: brings it to another
- * @travelling: how many of these three are on their way
+ * @travelling: how many of these two are on their way
  * @dev: the device
  * @irq: Linux interrupt number, or 0 while none is allocated
  * @cpu: the one it is affine to
  * @started: a driver has requested it; until then it is pending
  */
 struct barkeep_vector {
+	struct hrtimer later;
 	struct irq_work local;
-	struct irq_work later;
 	call_single_data_t remote;
 	atomic_t travelling;
 	struct barkeep_device *dev;

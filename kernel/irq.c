@@ -19,6 +19,13 @@
  */
 static atomic_t irq_serial;
 
+/*
+ * The affinity may change at any time: there is no hardware to race with. And there is
+ * no count of interrupts that no driver handled, the end of which is a stack trace in the
+ * log: a model can raise as many as it likes, and irq_vector.c bounds what they cost.
+ */
+#define IRQ_SETTINGS	(IRQ_MOVE_PCNTXT | IRQ_IS_POLLED)
+
 /* Where x86 sends its own messages, so that no memory has this address. */
 #define IRQ_MESSAGE_ADDRESS	0xfee00000
 
@@ -234,8 +241,7 @@ static int irq_msi_init(struct irq_domain *domain, struct msi_domain_info *info,
 		return -EINVAL;
 	vector = &dev->irqs.vectors[number];
 	irq_domain_set_info(domain, irq, number, info->chip, vector, handle_edge_irq, NULL, "edge");
-	/* The affinity may change at any time, there is no hardware to race with. */
-	irq_set_status_flags(irq, IRQ_MOVE_PCNTXT);
+	irq_set_status_flags(irq, IRQ_SETTINGS);
 	/* Until irq_msi_free(): see irq_request_resources(). */
 	barkeep_device_get(dev);
 	WRITE_ONCE(vector->irq, irq);
@@ -302,7 +308,7 @@ static int irq_intx_map(struct irq_domain *domain, unsigned int irq, irq_hw_numb
 
 	irq_set_chip_and_handler(irq, &irq_intx_chip, handle_level_irq);
 	irq_set_chip_data(irq, &dev->irqs.intx);
-	irq_set_status_flags(irq, IRQ_LEVEL | IRQ_NOPROBE | IRQ_MOVE_PCNTXT);
+	irq_set_status_flags(irq, IRQ_LEVEL | IRQ_NOPROBE | IRQ_SETTINGS);
 	return 0;
 }
 

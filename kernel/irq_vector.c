@@ -6,14 +6,62 @@
  *
  * Sent under config.lock, which the interrupt core takes inside its own locks;
  * delivered to that core in hardirq context, without config.lock.
+ *
+ * What carries it comes before the timer's interrupt. So a line that is never
+ * lowered, or messages without end, would leave the CPU to nothing else: of each
+ * tick handlers have three quarters, what is beyond that waits for the next.
  */
+#include <linux/delay.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
+#include <linux/jiffies.h>
+#include <linux/percpu.h>
 #include <linux/smp.h>
+#include <linux/timekeeping.h>
 
 #include "irq.h"
 
-static bool vector_wanted(struct barkeep_vector *vector)
+/* What one delivery costs besides its handler, about. */
+#define VECTOR_COST_NS	NSEC_PER_USEC
+#define VECTOR_PAUSE_NS	(TICK_NSEC / 4)
+#define VECTOR_SHARE_NS	(TICK_NSEC - VECTOR_PAUSE_NS)
+
+/**
+ * struct vector_load - what handlers of all devices' vectors have had of a CPU
+ * @tick: when: jiffies, which stand still while nobody else counts them
+ * @spent: of it, in nanoseconds
+ */
+struct vector_load {
+	unsigned long tick;
+	u64 spent;
+};
+
+/* Of this CPU, in hardirq context. */
+static DEFINE_PER_CPU(struct vector_load, vector_load);
+
+static bool vector_is_exhausted(void)
+{
+	struct vector_load *load = this_cpu_ptr(&vector_load);
+
+	if (load->tick != jiffies) {
+		load->tick = jiffies;
+		load->spent = 0;
+	}
+	return load->spent >= VECTOR_SHARE_NS;
+}
+
+/*
+ * Sends it in a while. Not by a lazy irq_work, which is not lazy on an idle CPU that
+ * has stopped its tick. Under config.lock.
+ */
+static void vector_postpone(struct barkeep_vector *vector, u64 ns)
+{
+	if (!hrtimer_is_queued(&vector->later))
+		hrtimer_start(&vector->later, ns_to_ktime(ns), HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+/* Whether it is to be handled now. */
+static bool vector_arrives(struct barkeep_vector *vector)
 {
 	struct barkeep_device *dev = vector->dev;
 	unsigned long flags;
@@ -21,8 +69,20 @@ static bool vector_wanted(struct barkeep_vector *vector)
 
 	raw_spin_lock_irqsave(&dev->config.lock, flags);
 	wanted = vector->started && (vector != &dev->irqs.intx || barkeep_irq_line_active(dev));
+	if (wanted && vector_is_exhausted()) {
+		vector_postpone(vector, VECTOR_PAUSE_NS);
+		wanted = false;
+	}
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
 	return wanted;
+}
+
+static void vector_handle(struct barkeep_vector *vector)
+{
+	u64 begun = ktime_get_mono_fast_ns();
+
+	generic_handle_irq(READ_ONCE(vector->irq));
+	this_cpu_add(vector_load.spent, ktime_get_mono_fast_ns() - begun + VECTOR_COST_NS);
 }
 
 /*
@@ -35,8 +95,8 @@ static void vector_deliver(struct barkeep_vector *vector)
 
 	if (enter)
 		__irq_enter_raw();
-	if (vector_wanted(vector))
-		generic_handle_irq(READ_ONCE(vector->irq));
+	if (vector_arrives(vector))
+		vector_handle(vector);
 	if (enter)
 		__irq_exit_raw();
 	/* Pairs with the read in barkeep_vector_settle(). */
@@ -47,11 +107,6 @@ static void vector_deliver(struct barkeep_vector *vector)
 static void vector_local(struct irq_work *work)
 {
 	vector_deliver(container_of(work, struct barkeep_vector, local));
-}
-
-static void vector_later(struct irq_work *work)
-{
-	vector_deliver(container_of(work, struct barkeep_vector, later));
 }
 
 static void vector_remote(void *vector)
@@ -96,6 +151,8 @@ void barkeep_vector_send(struct barkeep_vector *vector)
 	int ret = -ENXIO;
 
 	lockdep_assert_held(&vector->dev->config.lock);
+	if (hrtimer_is_queued(&vector->later))
+		return;
 	atomic_inc(&vector->travelling);
 	if (cpu != smp_processor_id())
 		ret = smp_call_function_single_async(cpu, &vector->remote);
@@ -103,6 +160,17 @@ void barkeep_vector_send(struct barkeep_vector *vector)
 		ret = irq_work_queue(&vector->local) ? 0 : -EBUSY;
 	if (ret)
 		atomic_dec(&vector->travelling);
+}
+
+static enum hrtimer_restart vector_later(struct hrtimer *timer)
+{
+	struct barkeep_vector *vector = container_of(timer, struct barkeep_vector, later);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vector->dev->config.lock, flags);
+	barkeep_vector_send(vector);
+	raw_spin_unlock_irqrestore(&vector->dev->config.lock, flags);
+	return HRTIMER_NORESTART;
 }
 
 /*
@@ -113,20 +181,19 @@ void barkeep_vector_send(struct barkeep_vector *vector)
 void barkeep_vector_send_later(struct barkeep_vector *vector)
 {
 	lockdep_assert_held(&vector->dev->config.lock);
-	atomic_inc(&vector->travelling);
-	if (!irq_work_queue(&vector->later))
-		atomic_dec(&vector->travelling);
+	vector_postpone(vector, TICK_NSEC);
 }
 
 /* Sleeps until nothing is on its way, after @started was cleared. */
 void barkeep_vector_settle(struct barkeep_vector *vector)
 {
 	might_sleep();
+	/* What it sends still travels; what arrives now is not sent later. */
+	hrtimer_cancel(&vector->later);
 	while (atomic_read_acquire(&vector->travelling))
-		cpu_relax();
+		usleep_range(20, 100);
 	/* It touches its work once more after our function. */
 	irq_work_sync(&vector->local);
-	irq_work_sync(&vector->later);
 }
 
 void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vector)
@@ -136,6 +203,7 @@ void barkeep_vector_init(struct barkeep_device *dev, struct barkeep_vector *vect
 	vector->started = false;
 	atomic_set(&vector->travelling, 0);
 	vector->local = IRQ_WORK_INIT_HARD(vector_local);
-	vector->later = IRQ_WORK_INIT_LAZY(vector_later);
+	hrtimer_init(&vector->later, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	vector->later.function = vector_later;
 	INIT_CSD(&vector->remote, vector_remote, vector);
 }

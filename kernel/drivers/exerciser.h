@@ -53,6 +53,7 @@ struct exerciser_mapping {
  * @handled: what interrupt handlers read, if it is set
  * @last: what they read last
  * @switches: how often the last access gave up its CPU
+ * @ignores: they handle nothing, and leave the line on
  * @answer: of the last command
  */
 struct exerciser {
@@ -70,6 +71,7 @@ struct exerciser {
 	void __iomem *handled;
 	u32 last;
 	unsigned long switches;
+	bool ignores;
 	char answer[ANSWER_BYTES];
 };
 
@@ -122,6 +124,7 @@ int exerciser_vectors(struct exerciser *exerciser, const u64 *arguments, char *a
 int exerciser_intx(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_interrupts(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_handler(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_ignore(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_many(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_stream(struct exerciser *exerciser, const u64 *arguments, char *answer);

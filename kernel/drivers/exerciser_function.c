@@ -12,6 +12,8 @@ static irqreturn_t exerciser_interrupt(int irq, void *data)
 	if (handled)
 		WRITE_ONCE(vector->exerciser->last, readl(handled));
 	atomic_inc(&vector->count);
+	if (READ_ONCE(vector->exerciser->ignores))
+		return IRQ_NONE;
 	/* A level that nobody lowers: what a test looks at is that it came. */
 	if (!pci_dev_msi_enabled(vector->exerciser->pdev))
 		disable_irq_nosync(irq);
@@ -113,6 +115,12 @@ int exerciser_handler(struct exerciser *exerciser, const u64 *arguments, char *a
 	if (!ret)
 		WRITE_ONCE(exerciser->handled, at);
 	return ret;
+}
+
+int exerciser_ignore(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	WRITE_ONCE(exerciser->ignores, arguments[0]);
+	return 0;
 }
 
 int exerciser_handled(struct exerciser *exerciser, const u64 *arguments, char *answer)

@@ -43,6 +43,7 @@
  *	interrupts				answers a count for each vector
  *	handler BAR OFFSET			interrupt handlers read 4 bytes there
  *	handled					answers what they read last
+ *	ignore 0|1				they handle nothing, and leave the line on
  *	many COUNT BAR				mappings at once, of a page each; writes to
  *						and reads from all, answers how many
  *						reads were wrong
@@ -120,6 +121,7 @@ static const struct {
 	{ "interrupts", 0, exerciser_interrupts },
 	{ "handler", 2, exerciser_handler },
 	{ "handled", 0, exerciser_handled },
+	{ "ignore", 1, exerciser_ignore },
 	{ "many", 2, exerciser_many },
 	{ "stream", 2, exerciser_stream },
 	{ "relay", 1, exerciser_relay },

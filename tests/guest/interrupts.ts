@@ -182,6 +182,43 @@ guestTest(
   },
 );
 
+guestTest(
+  "a line that no driver handles and no model lowers leaves the CPU to others",
+  async () => {
+    await using card = await plug({ interruptPin: "A" }, { read: () => 7 });
+    await card.driver.run("intx", 1);
+    await card.driver.run("ignore", 1);
+    card.device.irq.assert();
+    // More than the interrupt core has patience for.
+    const many = async () => ((await counts(card))[0] ?? 0) > 150_000;
+    await eventually(many, "many interrupts");
+    assert.equal(await card.driver.read(0), 7);
+    card.device.irq.deassert();
+    await settled();
+    const before = await counts(card);
+    await settled();
+    assert.deepEqual(await counts(card), before);
+    card.device.irq.assert();
+    await eventually(
+      async () => (await counts(card)).join() !== before.join(),
+      "it to come again",
+    );
+  },
+);
+
+guestTest("messages that no driver handles leave it as well", async () => {
+  await using card = await plug({ capabilities }, { read: () => 7 });
+  await card.driver.run("vectors", 4);
+  await card.driver.run("ignore", 1);
+  for (let n = 0; n < 200_000; n++) card.device.irq.raise(n % 4);
+  assert.equal(await card.driver.read(0), 7);
+  await card.driver.run("ignore", 0);
+  await settled();
+  const before = await counts(card);
+  card.device.irq.raise(2);
+  await counted(card, before.map((count, n) => count + Number(n === 2)));
+});
+
 guestTest("after the unplug an interrupt throws Unplugged", async () => {
   const card = await plug({ capabilities, interruptPin: "A" });
   await card.driver.run("vectors", 1);
