@@ -31,25 +31,21 @@ static int door_remap_pfn_range(struct vm_area_struct *area, unsigned long addre
 	return ret;
 }
 
-/* What a function that inserts one page returns where it inserts none. */
-static vm_fault_t door_inserted_none(unsigned long pfn, const struct page *page)
+/* What a function that inserts one page returns. */
+static vm_fault_t door_inserted(unsigned long pfn, int error)
 {
-	if (!page)
+	if (!error)
 		return VM_FAULT_NOPAGE;
-	if (PTR_ERR(page) == -ENOMEM)
+	if (error == -ENOMEM)
 		return VM_FAULT_OOM;
-	door_say(pfn, PTR_ERR(page));
+	door_say(pfn, error);
 	return VM_FAULT_SIGBUS;
 }
 
 static vm_fault_t door_insert_pfn_prot(struct vm_area_struct *area, unsigned long address,
-				       unsigned long pfn, pgprot_t prot)
+				       unsigned long pfn, pgprot_t protection)
 {
-	struct page *page = barkeep_user_insert(area, address, pfn);
-
-	if (IS_ERR_OR_NULL(page))
-		return door_inserted_none(pfn, page);
-	return vmf_insert_pfn_prot(area, address, page_to_pfn(page), prot);
+	return door_inserted(pfn, barkeep_user_insert(area, address, pfn, protection));
 }
 
 static vm_fault_t door_insert_pfn(struct vm_area_struct *area, unsigned long address,
@@ -61,18 +57,14 @@ static vm_fault_t door_insert_pfn(struct vm_area_struct *area, unsigned long add
 static vm_fault_t door_insert_mixed(struct vm_area_struct *area, unsigned long address,
 				    pfn_t pfn)
 {
-	struct page *page = barkeep_user_insert(area, address, pfn_t_to_pfn(pfn));
-
-	if (IS_ERR_OR_NULL(page))
-		return door_inserted_none(pfn_t_to_pfn(pfn), page);
-	return vmf_insert_mixed(area, address, __pfn_to_pfn_t(page_to_pfn(page), PFN_DEV));
+	return door_insert_pfn_prot(area, address, pfn_t_to_pfn(pfn), area->vm_page_prot);
 }
 
 /* Not for modules, so for files of persistent memory only. */
 static vm_fault_t door_insert_mixed_mkwrite(struct vm_area_struct *area, unsigned long address,
 					    pfn_t pfn)
 {
-	return door_inserted_none(pfn_t_to_pfn(pfn), ERR_PTR(-ENXIO));
+	return door_inserted(pfn_t_to_pfn(pfn), -ENXIO);
 }
 
 /* The backing is in single pages. */

@@ -42,9 +42,10 @@ static DEFINE_PER_CPU(struct vector_load, vector_load);
 static bool vector_is_exhausted(void)
 {
 	struct vector_load *load = this_cpu_ptr(&vector_load);
+	unsigned long now = jiffies;
 
-	if (load->tick != jiffies) {
-		load->tick = jiffies;
+	if (load->tick != now) {
+		load->tick = now;
 		load->spent = 0;
 	}
 	return load->spent >= VECTOR_SHARE_NS;

@@ -94,8 +94,8 @@ struct barkeep_target {
 /* user_map.c: user space's mappings of BARs, made by drivers */
 int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
 		       unsigned long bytes);
-struct page *barkeep_user_insert(struct vm_area_struct *area, unsigned long address,
-				 unsigned long pfn);
+int barkeep_user_insert(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
+			pgprot_t protection);
 bool barkeep_user_find(unsigned long address, struct barkeep_target *target);
 
 #endif

@@ -13,6 +13,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/pfn_t.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
@@ -20,7 +21,8 @@
 
 #include "emulate.h"
 
-#define USER_MAP_FLAGS	(VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP)
+#define USER_MAP_FLAGS	(VM_IO | VM_DONTEXPAND | VM_DONTDUMP)
+#define USER_MAP_RAW	(VM_PFNMAP | VM_MIXEDMAP)
 
 /**
  * struct user_map - what came from one area, by split, move and fork
@@ -138,16 +140,37 @@ static void user_map_describe(const struct user_map *map, struct vm_area_struct 
 	extent->offset = (u64)(first + map->shift) << PAGE_SHIFT;
 }
 
+/*
+ * Whether entries of @area are PFNs without a reference, of one kind: the core has it
+ * for a bug to insert one elsewhere. A private writable mapping would be of copies.
+ */
+static bool user_map_is_raw(const struct vm_area_struct *area)
+{
+	return hweight_long(area->vm_flags & USER_MAP_RAW) == 1 &&
+	       !is_cow_mapping(area->vm_flags);
+}
+
+/* Our pages are memory, and as such no PFN for an area of mixed entries. */
+static vm_fault_t user_map_insert_page(struct vm_area_struct *area, unsigned long address,
+				       struct page *page, pgprot_t protection)
+{
+	if (!user_map_is_raw(area))
+		return VM_FAULT_SIGBUS;
+	if (area->vm_flags & VM_MIXEDMAP)
+		return vmf_insert_mixed(area, address,
+					__pfn_to_pfn_t(page_to_pfn(page), PFN_DEV));
+	return vmf_insert_pfn_prot(area, address, page_to_pfn(page), protection);
+}
+
 static vm_fault_t user_map_insert(struct vm_fault *fault, struct barkeep_bar_memory *bar,
 				  unsigned long page)
 {
-	struct vm_area_struct *area = fault->vma;
 	struct page *backing = barkeep_bar_page(bar, page, GFP_KERNEL);
 
 	if (!backing)
 		return VM_FAULT_OOM;
-	return vmf_insert_pfn_prot(area, fault->address, page_to_pfn(backing),
-				   vm_get_page_prot(area->vm_flags));
+	return user_map_insert_page(fault->vma, fault->address, backing,
+				    vm_get_page_prot(fault->vma->vm_flags));
 }
 
 static vm_fault_t user_map_fault(struct vm_fault *fault)
@@ -246,8 +269,7 @@ static bool user_map_settle_area(struct user_map *map)
 {
 	struct vm_area_struct *area = vma_lookup(map->mm, map->start);
 
-	if (!area || area != map->area || !(area->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) ||
-	    user_map_of(area))
+	if (!area || area != map->area || !user_map_is_raw(area) || user_map_of(area))
 		return false;
 	user_map_write_lock(area);
 	user_map_take_over(map, area);
@@ -400,17 +422,18 @@ static int user_map_serve(struct vm_area_struct *area, struct barkeep_bar_memory
 
 static void user_map_set_flags(struct vm_area_struct *area)
 {
+	unsigned long flags = USER_MAP_FLAGS;
+
+	if (!(area->vm_flags & VM_MIXEDMAP))
+		flags |= VM_PFNMAP;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-	vm_flags_set(area, USER_MAP_FLAGS);
+	vm_flags_set(area, flags);
 #else
-	area->vm_flags |= USER_MAP_FLAGS;
+	area->vm_flags |= flags;
 #endif
 }
 
-/*
- * In place of remap_pfn_range(): nothing becomes present before it is touched. A
- * private writable mapping would be of copies.
- */
+/* In place of remap_pfn_range(): nothing becomes present before it is touched. */
 int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
 		       unsigned long bytes)
 {
@@ -419,13 +442,13 @@ int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsig
 	struct barkeep_bar_memory *bar;
 	u64 offset;
 
-	if (is_cow_mapping(area->vm_flags) || !PAGE_ALIGNED(address) || !count ||
+	if (!PAGE_ALIGNED(address) || !count ||
 	    address < area->vm_start || address >= area->vm_end ||
 	    count > (area->vm_end - address) >> PAGE_SHIFT)
 		return -EINVAL;
 	if (user_map_is_new(area))
 		user_map_set_flags(area);
-	else if ((area->vm_flags & USER_MAP_FLAGS) != USER_MAP_FLAGS)
+	if (!user_map_is_raw(area) || (area->vm_flags & USER_MAP_FLAGS) != USER_MAP_FLAGS)
 		return -EINVAL;
 	bar = barkeep_window_find(PFN_PHYS(pfn), count << PAGE_SHIFT, &offset);
 	if (!bar)
@@ -434,39 +457,44 @@ int barkeep_user_remap(struct vm_area_struct *area, unsigned long address, unsig
 }
 
 /*
- * One page of a window, for vmf_insert_pfn() and the like. Returns the page to insert,
- * NULL if the fault will be served by us, or an error. The area of a page that is
- * inserted is ours by then.
+ * In place of vmf_insert_pfn() and the like. The area of a page that is inserted is
+ * ours by then; what is not inserted is served by us when it faults.
  */
-struct page *barkeep_user_insert(struct vm_area_struct *area, unsigned long address,
-				 unsigned long pfn)
+int barkeep_user_insert(struct vm_area_struct *area, unsigned long address, unsigned long pfn,
+			pgprot_t protection)
 {
 	struct barkeep_bar_memory *bar;
 	struct user_map *map;
 	struct page *page;
 	u64 offset;
-	int ret;
 
-	if (is_cow_mapping(area->vm_flags))
-		return ERR_PTR(-EINVAL);
+	if (!user_map_is_raw(area))
+		return -EINVAL;
 	bar = barkeep_window_find(PFN_PHYS(pfn), PAGE_SIZE, &offset);
 	if (!bar)
-		return ERR_PTR(-ENXIO);
+		return -ENXIO;
 
-	if (user_map_is_new(area) || user_map_traps(bar, offset >> PAGE_SHIFT)) {
-		ret = user_map_serve(area, bar, offset, linear_page_index(area, address), 1,
-				     user_map_is_new(area));
-		return ret ? ERR_PTR(ret) : NULL;
-	}
+	if (user_map_is_new(area) || user_map_traps(bar, offset >> PAGE_SHIFT))
+		return user_map_serve(area, bar, offset, linear_page_index(area, address), 1,
+				      user_map_is_new(area));
 	page = barkeep_bar_page(bar, offset >> PAGE_SHIFT, GFP_KERNEL);
 	if (!page) {
 		barkeep_device_put(bar->dev);
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	}
 	mutex_lock(&user_map_lock);
 	map = user_map_get(area, bar);
 	mutex_unlock(&user_map_lock);
-	return IS_ERR(map) ? ERR_CAST(map) : page;
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	switch (user_map_insert_page(area, address, page, protection)) {
+	case VM_FAULT_NOPAGE:
+		return 0;
+	case VM_FAULT_OOM:
+		return -ENOMEM;
+	default:
+		return -EFAULT;
+	}
 }
 
 /*

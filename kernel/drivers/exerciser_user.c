@@ -8,6 +8,12 @@
  *	mixed	vmf_insert_mixed() of it
  *	eager	vmf_insert_pfn() of all pages, in mmap()
  *
+ * and in an area of mixed entries, where real PFNs of a BAR may be as well:
+ *
+ *	mixed_insert	as insert
+ *	mixed_remap	as remap
+ *	mixed_eager	vmf_insert_mixed() of all pages, in mmap()
+ *
  * What is mapped stays so when the driver is gone, as by a driver that forgets to take
  * it back. The file keeps the function's struct alive.
  */
@@ -97,6 +103,34 @@ static int user_map_eager(struct vm_area_struct *area)
 	return 0;
 }
 
+static int user_map_mixed_insert(struct vm_area_struct *area)
+{
+	user_set_flags(area, VM_MIXEDMAP);
+	area->vm_ops = &user_insert_operations;
+	return 0;
+}
+
+static int user_map_mixed_remap(struct vm_area_struct *area)
+{
+	user_set_flags(area, VM_MIXEDMAP);
+	return user_map_remap(area);
+}
+
+static int user_map_mixed_eager(struct vm_area_struct *area)
+{
+	unsigned long page;
+	pfn_t pfn;
+
+	user_set_flags(area, VM_MIXEDMAP);
+	for (page = 0; page < vma_pages(area); page++) {
+		pfn = __pfn_to_pfn_t(user_pfn(area, area->vm_pgoff + page), PFN_DEV);
+		if (vmf_insert_mixed(area, area->vm_start + (page << PAGE_SHIFT), pfn) !=
+		    VM_FAULT_NOPAGE)
+			return -ENXIO;
+	}
+	return 0;
+}
+
 static int user_file_open(struct inode *inode, struct file *file)
 {
 	file->private_data = pci_dev_get(inode->i_private);
@@ -138,6 +172,9 @@ USER_FILE(remap);
 USER_FILE(insert);
 USER_FILE(mixed);
 USER_FILE(eager);
+USER_FILE(mixed_insert);
+USER_FILE(mixed_remap);
+USER_FILE(mixed_eager);
 
 static const struct {
 	const char *name;
@@ -147,6 +184,9 @@ static const struct {
 	{ "insert", &user_operations_insert },
 	{ "mixed", &user_operations_mixed },
 	{ "eager", &user_operations_eager },
+	{ "mixed_insert", &user_operations_mixed_insert },
+	{ "mixed_remap", &user_operations_mixed_remap },
+	{ "mixed_eager", &user_operations_mixed_eager },
 };
 
 void exerciser_add_user_files(struct exerciser *exerciser, struct dentry *directory)

@@ -469,7 +469,17 @@ guestTest(
   },
 );
 
-for (const way of ["remap", "insert", "mixed", "eager"]) {
+for (
+  const way of [
+    "remap",
+    "insert",
+    "mixed",
+    "eager",
+    "mixed_insert",
+    "mixed_remap",
+    "mixed_eager",
+  ]
+) {
   guestTest(
     `a kernel driver that maps a BAR for user space by way "${way}" is served`,
     async () => {
