@@ -140,11 +140,11 @@ vm_fault_t barkeep_user_fault(struct vm_fault *fault, const struct barkeep_exten
 	/* With the lock the area goes, and its reference. */
 	barkeep_device_get(dev);
 	mmap_read_unlock(mm);
-	ret = user_emulate(&emulation);
-	barkeep_device_put(dev);
-	if (!ret)
-		return VM_FAULT_COMPLETED | VM_FAULT_NOPAGE;
+	ret = user_emulate(&emulation) ?: VM_FAULT_COMPLETED | VM_FAULT_NOPAGE;
 	/* For an error the caller lets it go. */
-	mmap_read_lock(mm);
+	if (ret & VM_FAULT_ERROR)
+		mmap_read_lock(mm);
+	/* Last: it may be what holds the module. */
+	barkeep_device_put(dev);
 	return ret;
 }

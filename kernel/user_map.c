@@ -280,10 +280,13 @@ static bool user_map_settle_area(struct user_map *map)
 static void user_map_settle(struct callback_head *work)
 {
 	struct user_map *map = container_of(work, struct user_map, settle);
+	struct barkeep_device *dev = map->bar->dev;
 	struct mm_struct *mm = map->mm;
 	bool alive = mmget_not_zero(mm);
 	bool settled = false;
 
+	/* Without mmap_lock the area may be closed, and @map is gone. */
+	barkeep_device_get(dev);
 	if (alive)
 		mmap_write_lock(mm);
 	mutex_lock(&user_map_lock);
@@ -299,6 +302,7 @@ static void user_map_settle(struct callback_head *work)
 	/* Nothing of ours is in its page table: see barkeep_user_insert(). */
 	if (!settled)
 		user_map_free(map);
+	barkeep_device_put(dev);
 }
 
 static struct user_map *user_map_find_noted(const struct vm_area_struct *area)
