@@ -180,6 +180,13 @@ static vm_fault_t user_map_fault(struct vm_fault *fault)
 	unsigned long page;
 	bool memory;
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	/* Whoever saw the driver's map_pages() may come without mmap_lock. */
+	if (fault->flags & FAULT_FLAG_VMA_LOCK) {
+		vma_end_read(fault->vma);
+		return VM_FAULT_RETRY;
+	}
+#endif
 	if (!user_map_find(map, fault->pgoff, &page))
 		goto original;
 	memory = !user_map_traps(map->bar, page);
