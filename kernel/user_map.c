@@ -11,6 +11,7 @@
  * front, others set them last of all. So an area that is being made is noted, and
  * taken over before the system call returns. One that exists is taken over at once.
  */
+#include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pfn_t.h>
@@ -37,6 +38,9 @@
  *	it without being asked for each page
  * @area: only used while it is noted, as the rest
  * @start: its first address
+ * @file: that it is of, with a reference: neither it nor @area is told from another
+ *	by its address alone
+ * @offset: its first page offset
  * @task: that makes it
  * @mm: that it is in
  * @settle: what is done when the system call returns
@@ -57,6 +61,8 @@ struct user_map {
 	bool whole;
 	const struct vm_area_struct *area;
 	unsigned long start;
+	struct file *file;
+	unsigned long offset;
 	const struct task_struct *task;
 	struct mm_struct *mm;
 	struct callback_head settle;
@@ -271,12 +277,18 @@ static void user_map_write_lock(struct vm_area_struct *area)
 #endif
 }
 
+static bool user_map_is_noted(const struct user_map *map, const struct vm_area_struct *area)
+{
+	return map->area == area && map->start == area->vm_start && map->file == area->vm_file &&
+	       map->offset == area->vm_pgoff;
+}
+
 /* The area that was noted, if it is still there. It can be neither if mmap() failed. */
 static bool user_map_settle_area(struct user_map *map)
 {
 	struct vm_area_struct *area = vma_lookup(map->mm, map->start);
 
-	if (!area || area != map->area || !user_map_is_raw(area) || user_map_of(area))
+	if (!area || !user_map_is_noted(map, area) || !user_map_is_raw(area) || user_map_of(area))
 		return false;
 	user_map_write_lock(area);
 	user_map_take_over(map, area);
@@ -289,6 +301,7 @@ static void user_map_settle(struct callback_head *work)
 	struct user_map *map = container_of(work, struct user_map, settle);
 	struct barkeep_device *dev = map->bar->dev;
 	struct mm_struct *mm = map->mm;
+	struct file *file = map->file;
 	bool alive = mmget_not_zero(mm);
 	bool settled = false;
 
@@ -306,6 +319,7 @@ static void user_map_settle(struct callback_head *work)
 		mmput(mm);
 	}
 	mmdrop(mm);
+	fput(file);
 	/* Nothing of ours is in its page table: see barkeep_user_insert(). */
 	if (!settled)
 		user_map_free(map);
@@ -317,7 +331,7 @@ static struct user_map *user_map_find_noted(const struct vm_area_struct *area)
 	struct user_map *map;
 
 	list_for_each_entry(map, &user_map_noted, node) {
-		if (map->area == area && map->task == current)
+		if (user_map_is_noted(map, area) && map->task == current)
 			return map;
 	}
 	return NULL;
@@ -335,15 +349,18 @@ static int user_map_note(struct user_map *map, struct vm_area_struct *area)
 
 	map->area = area;
 	map->start = area->vm_start;
+	map->file = area->vm_file;
+	map->offset = area->vm_pgoff;
 	map->task = current;
 	map->mm = area->vm_mm;
 	init_task_work(&map->settle, user_map_settle);
-	if (area->vm_mm != current->mm || current->flags & PF_KTHREAD)
+	if (!map->file || area->vm_mm != current->mm || current->flags & PF_KTHREAD)
 		return -ESRCH;
 	ret = task_work_add(current, &map->settle, TWA_RESUME);
 	if (ret)
 		return ret;
 	mmgrab(map->mm);
+	get_file(map->file);
 	list_add(&map->node, &user_map_noted);
 	return 0;
 }
