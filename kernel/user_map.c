@@ -12,6 +12,7 @@
  * taken over before the system call returns. One that exists is taken over at once.
  */
 #include <linux/file.h>
+#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pfn_t.h>
@@ -31,8 +32,7 @@
  * @original: what is behind them: the driver's
  * @areas: how many there are
  * @bar: with a reference to its device
- * @first: page offset of the first page that faults are served for
- * @end: page offset behind the last; 0 if there is none
+ * @served: page offsets that faults are served for, under RCU
  * @shift: from page offset to page of @bar
  * @whole: faults are served for memory too, not only for what traps: the driver mapped
  *	it without being asked for each page
@@ -47,16 +47,15 @@
  * @node: among all that are noted
  * @rcu: for freeing it
  *
- * user_map_lock protects @first, @end and @shift. Faults look without it: the range
- * only ever takes in more, and the other fields are there before @end is.
+ * user_map_lock protects @shift, and @bar until something is served. Faults look without
+ * it: both are there before @served has the page.
  */
 struct user_map {
 	const struct vm_operations_struct operations;
 	const struct vm_operations_struct *original;
 	refcount_t areas;
 	struct barkeep_bar_memory *bar;
-	unsigned long first;
-	unsigned long end;
+	struct maple_tree served;
 	unsigned long shift;
 	bool whole;
 	const struct vm_area_struct *area;
@@ -89,6 +88,7 @@ static void user_map_free(struct user_map *map)
 {
 	struct barkeep_device *dev = map->bar->dev;
 
+	mtree_destroy(&map->served);
 	/* Who looks at an area under RCU may still look at its operations. */
 	kfree_rcu(map, rcu);
 	barkeep_device_put(dev);
@@ -114,10 +114,9 @@ static void user_map_close(struct vm_area_struct *area)
 }
 
 /* Whether @map serves page offset @at, and by which page of the BAR. */
-static bool user_map_find(const struct user_map *map, unsigned long at, unsigned long *page)
+static bool user_map_find(struct user_map *map, unsigned long at, unsigned long *page)
 {
-	/* Pairs with user_map_extend(). */
-	if (at >= smp_load_acquire(&map->end) || at < READ_ONCE(map->first))
+	if (!mtree_load(&map->served, at))
 		return false;
 	*page = at + map->shift;
 	return true;
@@ -133,13 +132,18 @@ static bool user_map_traps(const struct barkeep_bar_memory *bar, unsigned long p
 	       barkeep_watch_covers(bar, (u64)page << PAGE_SHIFT, PAGE_SIZE);
 }
 
-/* What of a BAR @area shows. */
-static void user_map_describe(const struct user_map *map, struct vm_area_struct *area,
-			      struct barkeep_extent *extent)
+/* What of a BAR @area shows around page offset @at, which is served. */
+static void user_map_describe(struct user_map *map, struct vm_area_struct *area,
+			      unsigned long at, struct barkeep_extent *extent)
 {
-	unsigned long first = max(READ_ONCE(map->first), area->vm_pgoff);
-	unsigned long end = min(READ_ONCE(map->end), area->vm_pgoff + vma_pages(area));
+	MA_STATE(state, &map->served, at, at);
+	unsigned long first, end;
 
+	rcu_read_lock();
+	mas_walk(&state);
+	rcu_read_unlock();
+	first = max(state.index, area->vm_pgoff);
+	end = min(state.last + 1, area->vm_pgoff + vma_pages(area));
 	extent->bar = map->bar;
 	extent->start = area->vm_start + ((first - area->vm_pgoff) << PAGE_SHIFT);
 	extent->bytes = (end - first) << PAGE_SHIFT;
@@ -201,7 +205,7 @@ static vm_fault_t user_map_fault(struct vm_fault *fault)
 	if (memory && READ_ONCE(map->bar->dev->config.decoding))
 		return user_map_insert(fault, map->bar, page);
 
-	user_map_describe(map, fault->vma, &extent);
+	user_map_describe(map, fault->vma, fault->pgoff, &extent);
 	return barkeep_user_fault(fault, &extent);
 
 original:
@@ -375,6 +379,7 @@ static struct user_map *user_map_create(struct vm_area_struct *area,
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 	map->bar = bar;
+	mt_init_flags(&map->served, MT_FLAGS_USE_RCU);
 	refcount_set(&map->areas, 1);
 	if (user_map_is_new(area))
 		ret = user_map_note(map, area);
@@ -414,21 +419,14 @@ static struct user_map *user_map_get(struct vm_area_struct *area, struct barkeep
 static int user_map_extend(struct user_map *map, struct barkeep_bar_memory *bar,
 			   unsigned long at, unsigned long page, unsigned long count)
 {
-	unsigned long end = at + count;
-
-	if (map->end) {
-		if (map->bar != bar || page - at != map->shift)
-			return -ENXIO;
-		at = min(at, map->first);
-		end = max(end, map->end);
-	} else {
+	if (mtree_empty(&map->served)) {
 		map->bar = bar;
 		map->shift = page - at;
+	} else if (map->bar != bar || page - at != map->shift) {
+		return -ENXIO;
 	}
-	WRITE_ONCE(map->first, at);
-	/* Pairs with user_map_find(). */
-	smp_store_release(&map->end, end);
-	return 0;
+	/* Any entry does that is not NULL. */
+	return mtree_store_range(&map->served, at, at + count - 1, map, GFP_KERNEL);
 }
 
 static int user_map_serve(struct vm_area_struct *area, struct barkeep_bar_memory *bar,

@@ -10,7 +10,7 @@
 #define VECTORS_MAX	32
 #define MAPPINGS_MAX	16
 #define ANSWER_BYTES	256
-#define USER_WAYS	7
+#define USER_WAYS	8
 
 struct exerciser;
 

@@ -7,6 +7,7 @@
  *	insert	vmf_insert_pfn() of the page that was touched
  *	mixed	vmf_insert_mixed() of it
  *	eager	vmf_insert_pfn() of all pages, in mmap()
+ *	ends	as insert, of the first page and of the last; none between
  *
  * and in an area of mixed entries, where real PFNs of a BAR may be as well:
  *
@@ -38,6 +39,15 @@ static vm_fault_t user_insert(struct vm_fault *fault)
 	return vmf_insert_pfn(fault->vma, fault->address, user_pfn(fault->vma, fault->pgoff));
 }
 
+static vm_fault_t user_insert_ends(struct vm_fault *fault)
+{
+	struct pci_dev *pdev = fault->vma->vm_private_data;
+
+	if (fault->pgoff && fault->pgoff != PHYS_PFN(pci_resource_len(pdev, 0)) - 1)
+		return VM_FAULT_SIGBUS;
+	return user_insert(fault);
+}
+
 static vm_fault_t user_insert_mixed(struct vm_fault *fault)
 {
 	return vmf_insert_mixed(fault->vma, fault->address,
@@ -50,6 +60,10 @@ static const struct vm_operations_struct user_remap_operations = {
 
 static const struct vm_operations_struct user_insert_operations = {
 	.fault = user_insert,
+};
+
+static const struct vm_operations_struct user_ends_operations = {
+	.fault = user_insert_ends,
 };
 
 static const struct vm_operations_struct user_mixed_operations = {
@@ -100,6 +114,13 @@ static int user_map_eager(struct vm_area_struct *area)
 				   user_pfn(area, area->vm_pgoff + page)) != VM_FAULT_NOPAGE)
 			return -ENXIO;
 	}
+	return 0;
+}
+
+static int user_map_ends(struct vm_area_struct *area)
+{
+	user_set_flags(area, VM_PFNMAP);
+	area->vm_ops = &user_ends_operations;
 	return 0;
 }
 
@@ -172,6 +193,7 @@ USER_FILE(remap);
 USER_FILE(insert);
 USER_FILE(mixed);
 USER_FILE(eager);
+USER_FILE(ends);
 USER_FILE(mixed_insert);
 USER_FILE(mixed_remap);
 USER_FILE(mixed_eager);
@@ -184,6 +206,7 @@ static const struct {
 	{ "insert", &user_operations_insert },
 	{ "mixed", &user_operations_mixed },
 	{ "eager", &user_operations_eager },
+	{ "ends", &user_operations_ends },
 	{ "mixed_insert", &user_operations_mixed_insert },
 	{ "mixed_remap", &user_operations_mixed_remap },
 	{ "mixed_eager", &user_operations_mixed_eager },

@@ -533,3 +533,24 @@ for (
     },
   );
 }
+
+guestTest(
+  "pages that a kernel driver refuses are not served for those around them",
+  async () => {
+    const { handlers, heard } = keeping();
+    await using card = await plug({ bars: [{ size: 4 * page }] }, handlers);
+    using driver = await UserDriver.map(
+      `/sys/kernel/debug/exerciser/${card.address}-ends`,
+      4 * page,
+    );
+    await driver.write(4, 1);
+    await driver.write(3 * page, 2);
+    assert.equal(await driver.read(4), 1);
+    assert.equal(await driver.read(3 * page), 2);
+    const before = heard.length;
+    for (const at of [page, 2 * page]) {
+      assert.equal(await driver.try("read", 4, at), "SIGBUS");
+    }
+    assert.equal(heard.length, before);
+  },
+);
