@@ -11,6 +11,7 @@
  * NMI is the one context where nothing can be done: reads are all-ones there.
  */
 #include <linux/sched.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <asm/trap_pf.h>
 
@@ -91,19 +92,25 @@ static const struct barkeep_emulation_ops fault_emulation_ops = {
 /*
  * What this CPU gave up on: it faults again, and then the kernel's own handling
  * takes its course, with the exception table for copies to user memory and an oops
- * for the driver that jumped into its data.
+ * for the driver that jumped into its data. It does so at once, or never on this CPU:
+ * the same access much later is another one.
  */
 struct fault_given_up {
 	struct task_struct *task;
 	unsigned long ip;
 	unsigned long address;
+	u64 time;
 };
+
+#define FAULT_AGAIN_NS	NSEC_PER_MSEC
 
 static DEFINE_PER_CPU(struct fault_given_up, fault_given_up);
 
 static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 {
-	const struct fault_given_up given_up = { current, regs->ip, address };
+	const struct fault_given_up given_up = {
+		current, regs->ip, address, ktime_get_mono_fast_ns()
+	};
 
 	*this_cpu_ptr(&fault_given_up) = given_up;
 }
@@ -149,7 +156,8 @@ static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping
 /*
  * bad_area_nosemaphore(regs, error_code, address): kernel-mode data accesses to
  * mappings of ours. Of ours the error code is known, so its place is taken by the
- * mapping. Migrating between giving up and faulting again costs one more round.
+ * mapping. Migrating between giving up and faulting again, or being late to, costs one
+ * more round.
  */
 static bool fault_is_ours(struct pt_regs *call)
 {
@@ -169,7 +177,10 @@ static bool fault_is_ours(struct pt_regs *call)
 		return true;
 	}
 	given_up->task = NULL;
-	return false;
+	if (ktime_get_mono_fast_ns() - given_up->time < FAULT_AGAIN_NS)
+		return false;
+	call->si = (unsigned long)mapping;
+	return true;
 }
 
 static struct barkeep_hook fault_hooks[] = {
