@@ -10,6 +10,7 @@
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -103,7 +104,7 @@ static int region_apply(struct barkeep_device *dev, const struct barkeep_region 
 		return -EOPNOTSUPP;
 	if (region->bar >= BARKEEP_BARS || region->policy > BARKEEP_POLICY_MEMORY)
 		return -EINVAL;
-	bar = &dev->bars[region->bar];
+	bar = &dev->bars[array_index_nospec(region->bar, BARKEEP_BARS)];
 	if (!PAGE_ALIGNED(region->offset) || !PAGE_ALIGNED(region->bytes) || !region->bytes ||
 	    region->offset >= bar->bytes || region->bytes > bar->bytes - region->offset)
 		return -EINVAL;

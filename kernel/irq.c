@@ -9,6 +9,7 @@
 #include <linux/bitfield.h>
 #include <linux/irq.h>
 #include <linux/msi.h>
+#include <linux/nospec.h>
 
 #include "config.h"
 #include "irq.h"
@@ -410,6 +411,7 @@ static long irq_raise(struct barkeep_device *dev, u32 number)
 
 	if (number >= irq_capable(dev))
 		return -ERANGE;
+	number = array_index_nospec(number, BARKEEP_VECTORS_MAX);
 	if (number >= barkeep_irq_enabled(dev) || !READ_ONCE(irqs->vectors[number].irq))
 		return -EAGAIN;
 	if (!dev->config.mastering)
@@ -449,15 +451,18 @@ long barkeep_irq_ioctl(struct barkeep_device *dev, struct barkeep_irq *arg)
 {
 	unsigned long flags;
 	long ret = -ENODEV;
+	u32 operation;
 
-	if (arg->operation >= ARRAY_SIZE(irq_operations) ||
-	    (arg->vector && !irq_operations[arg->operation].vector))
+	if (arg->operation >= ARRAY_SIZE(irq_operations))
+		return -EINVAL;
+	operation = array_index_nospec(arg->operation, ARRAY_SIZE(irq_operations));
+	if (arg->vector && !irq_operations[operation].vector)
 		return -EINVAL;
 	raw_spin_lock_irqsave(&dev->config.lock, flags);
 	dev->irqs.model_cpu = smp_processor_id();
 	cpumask_copy(&dev->irqs.model_cpus, mm_cpumask(current->mm));
 	if (!dev->config.dead)
-		ret = irq_operations[arg->operation].call(dev, arg->vector);
+		ret = irq_operations[operation].call(dev, arg->vector);
 	raw_spin_unlock_irqrestore(&dev->config.lock, flags);
 	return ret;
 }

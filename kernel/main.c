@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
@@ -153,9 +154,11 @@ static long barkeep_file_ioctl(struct file *file, unsigned int number, unsigned 
 	u32 size;
 	long ret;
 
-	if (nr >= ARRAY_SIZE(barkeep_ioctls) || barkeep_ioctls[nr].number != number)
+	if (nr >= ARRAY_SIZE(barkeep_ioctls))
 		return -ENOTTY;
-	row = &barkeep_ioctls[nr];
+	row = &barkeep_ioctls[array_index_nospec(nr, ARRAY_SIZE(barkeep_ioctls))];
+	if (row->number != number)
+		return -ENOTTY;
 
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
