@@ -34,6 +34,7 @@
 #include "uapi/barkeep.h"
 
 #define BARKEEP_VECTORS_MAX	32	/* what MSI can have */
+#define BARKEEP_FAULTS	(BARKEEP_FAULT_MEMORY + 1)	/* the last of its enum */
 
 /**
  * struct barkeep_config_space - config.c
@@ -88,8 +89,7 @@ struct barkeep_config_space {
  * @register_shift: the unit of barkeep_register_page.numbers, as a power of two
  * @whole: the one mapping that all of the driver's are part of, if it has watches
  *
- * All but @pages and @pulled fixed before the device is visible, until its last
- * reference is gone.
+ * All but @pages and @pulled fixed while the device is visible, and has references.
  */
 struct barkeep_bar_memory {
 	struct barkeep_device *dev;
@@ -160,7 +160,7 @@ struct barkeep_ring {
 	atomic_t head ____cacheline_aligned_in_smp;
 	unsigned long notices;
 	u32 reset;
-	struct barkeep_event faults[BARKEEP_FAULT_MEMORY + 1];
+	struct barkeep_event faults[BARKEEP_FAULTS];
 	raw_spinlock_t fault_lock;	/* see above */
 	struct irq_work wake;
 	struct barkeep_kick __percpu *kicks;
@@ -217,8 +217,7 @@ struct barkeep_vector {
  * @line: asserted by the model
  * @intx_masked: by the interrupt core
  * @intx: the line's way to a CPU
- * @pending: MSI vectors raised and not yet sent, also where there is no register
- *	that shows them
+ * @pending: MSI vectors raised and not yet sent, whether a register shows it or not
  * @model_cpu: where the model last raised an interrupt
  * @model_cpus: those that its threads ran on, then
  * @vectors: MSI

@@ -106,6 +106,8 @@ static void ring_keep_fault(struct barkeep_device *dev, const struct barkeep_eve
 	struct barkeep_ring *ring = &dev->ring;
 	unsigned long flags;
 
+	if (WARN_ON_ONCE(event->value >= ARRAY_SIZE(ring->faults)))
+		return;
 	raw_spin_lock_irqsave(&ring->fault_lock, flags);
 	ring->faults[event->value] = *event;
 	raw_spin_unlock_irqrestore(&ring->fault_lock, flags);
