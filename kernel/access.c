@@ -6,6 +6,7 @@
  */
 #include <linux/mm.h>
 
+#include "decode_bits.h"
 #include "ring.h"
 
 /* The backing of an access that does not cross a page, or NULL while it has none. */
@@ -201,11 +202,6 @@ static const struct {
 	[BARKEEP_POLICY_REGISTERS] = { barkeep_register_read, barkeep_register_write },
 };
 
-static u64 width_mask(unsigned int width)
-{
-	return GENMASK_ULL(width * 8 - 1, 0);
-}
-
 /* NMI could come on top of anything here, so there the device is not there. */
 static bool access_reaches(struct barkeep_bar_memory *bar)
 {
@@ -220,7 +216,7 @@ u64 barkeep_access_read(struct barkeep_bar_memory *bar, u64 offset, unsigned int
 	if (access_reaches(bar))
 		value = access_policies[bar->policy[offset >> PAGE_SHIFT]].read(bar, offset, width,
 										 patience);
-	return value & width_mask(width);
+	return value & mask_of(width);
 }
 
 void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned int width,
@@ -228,7 +224,7 @@ void barkeep_access_write(struct barkeep_bar_memory *bar, u64 offset, unsigned i
 {
 	if (access_reaches(bar))
 		access_policies[bar->policy[offset >> PAGE_SHIFT]].write(bar, offset, width,
-									  value & width_mask(width),
+									  value & mask_of(width),
 									  patience);
 }
 

@@ -338,9 +338,8 @@ static bool emulate_stos(struct barkeep_emulation *emulation,
 	return emulate_string(emulation, insn, string_count(insn, emulation->regs), stos_once);
 }
 
-/* Tells the model, and goes on behind the instruction as if it had read all-ones. */
-static bool emulate_nothing(struct barkeep_emulation *emulation,
-			    const struct barkeep_instruction *insn)
+/* Tells the model, but in an NMI. @width is 0 where it is not known. */
+void barkeep_tell_undecodable(const struct barkeep_emulation *emulation, unsigned int width)
 {
 	const struct barkeep_extent *extent = &emulation->extent;
 	const struct barkeep_event event = {
@@ -348,7 +347,7 @@ static bool emulate_nothing(struct barkeep_emulation *emulation,
 		.value = BARKEEP_FAULT_UNDECODABLE,
 		.bar = extent->bar->number,
 		.offset = extent->offset + (emulation->address - extent->start),
-		.width = insn->width,
+		.width = width,
 		.slot = BARKEEP_NO_SLOT,
 	};
 	struct barkeep_device *dev = extent->bar->dev;
@@ -356,6 +355,13 @@ static bool emulate_nothing(struct barkeep_emulation *emulation,
 	barkeep_count(&dev->status->undecodable);
 	if (!in_nmi())
 		barkeep_ring_try(dev, &event);
+}
+
+/* Goes on behind the instruction as if it had read all-ones. */
+static bool emulate_nothing(struct barkeep_emulation *emulation,
+			    const struct barkeep_instruction *insn)
+{
+	barkeep_tell_undecodable(emulation, insn->width);
 	barkeep_insn_load(insn, emulation->regs, ~0ULL);
 	emulation->regs->ip += insn->length;
 	return true;

@@ -57,10 +57,11 @@ struct barkeep_emulation {
 
 /*
  * emulate.c: an instruction whose operand is in a mapping of a BAR. False where other
- * memory could not be accessed.
+ * memory could not be accessed. barkeep_tell_undecodable() says so of one that is none.
  */
 struct barkeep_instruction;
 bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn);
+void barkeep_tell_undecodable(const struct barkeep_emulation *emulation, unsigned int width);
 
 /* fetch.c: the instruction at an address; interrupts off */
 bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn);

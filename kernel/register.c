@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/mm.h>
 
+#include "decode_bits.h"
 #include "ring.h"
 
 #define REGISTER_TRIES	64
@@ -23,11 +24,6 @@ struct register_access {
 	u64 offset;
 	unsigned int width;
 };
-
-static u64 bytes_mask(unsigned int bytes)
-{
-	return GENMASK_ULL(bytes * 8 - 1, 0);
-}
 
 /* The 8 bytes around what is at @offset; they contain all of its register. */
 static u64 *register_memory(const struct barkeep_bar_memory *bar, u64 offset)
@@ -184,7 +180,7 @@ static noinline u64 register_tell_read(struct barkeep_bar_memory *bar,
 	struct barkeep_event event = register_event(bar, reg, offset, width);
 
 	event.kind = BARKEEP_EVENT_READ;
-	event.value = (value & bytes_mask(width)) << register_shift(reg, offset);
+	event.value = (value & mask_of(width)) << register_shift(reg, offset);
 	barkeep_ring_post(bar->dev, &event, patience);
 	return value;
 }
@@ -194,8 +190,8 @@ static u64 register_load(struct barkeep_bar_memory *bar, const struct barkeep_re
 			 u64 offset, unsigned int width, struct barkeep_patience *patience)
 {
 	unsigned int shift = register_shift(reg, offset), bit = register_bit(offset);
-	u64 clear = (reg->read_clear >> shift & bytes_mask(width)) << bit;
-	u64 set = (reg->read_set >> shift & bytes_mask(width)) << bit;
+	u64 clear = (reg->read_clear >> shift & mask_of(width)) << bit;
+	u64 set = (reg->read_set >> shift & mask_of(width)) << bit;
 	u64 value = register_look(reg, offset,
 				  memory_change(register_memory(bar, offset), clear, set));
 
@@ -213,7 +209,7 @@ static void register_store(struct barkeep_bar_memory *bar, const struct barkeep_
 		    (reg->write_zero_clear >> shift & ~value);
 	u64 set = (write | reg->write_one_set >> shift) & value;
 
-	memory_change(register_memory(bar, offset), (clear & bytes_mask(width)) << bit,
+	memory_change(register_memory(bar, offset), (clear & mask_of(width)) << bit,
 		      set << bit);
 }
 
@@ -258,7 +254,7 @@ static noinline u64 read_by_parts(struct barkeep_bar_memory *bar, u64 offset, un
 			part = register_ask(bar, reg, at, length, patience);
 		else
 			part = register_load(bar, reg, at, length, patience);
-		value |= (part & bytes_mask(length)) << (8 * done);
+		value |= (part & mask_of(length)) << (8 * done);
 	}
 	return value;
 }
@@ -275,7 +271,7 @@ static noinline void write_by_parts(struct barkeep_bar_memory *bar, u64 offset,
 	for (done = 0; done < width; done += length) {
 		at = offset + done;
 		reg = register_part(&access, at, &length);
-		part = value >> (8 * done) & bytes_mask(length);
+		part = value >> (8 * done) & mask_of(length);
 		if (reg)
 			register_write(bar, reg, at, length, part, patience);
 		else
@@ -329,7 +325,7 @@ void barkeep_registers_reset(struct barkeep_device *dev)
 
 		for (element = 0; element < reg->count; element++, offset += reg->stride)
 			memory_change(register_memory(&dev->bars[reg->bar], offset),
-				      bytes_mask(reg->width) << register_bit(offset),
+				      mask_of(reg->width) << register_bit(offset),
 				      reg->reset << register_bit(offset));
 	}
 }

@@ -67,21 +67,6 @@ static const struct barkeep_emulation_ops user_operations = {
 	.segment_base = user_segment_base,
 };
 
-static void user_tell_undecodable(const struct barkeep_emulation *emulation)
-{
-	const struct barkeep_extent *extent = &emulation->extent;
-	const struct barkeep_event event = {
-		.kind = BARKEEP_EVENT_FAULT,
-		.value = BARKEEP_FAULT_UNDECODABLE,
-		.bar = extent->bar->number,
-		.offset = extent->offset + (emulation->address - extent->start),
-		.slot = BARKEEP_NO_SLOT,
-	};
-
-	barkeep_count(&extent->bar->dev->status->undecodable);
-	barkeep_ring_try(extent->bar->dev, &event);
-}
-
 /* 0, or what the fault comes to. */
 static vm_fault_t user_emulate(struct barkeep_emulation *emulation)
 {
@@ -98,7 +83,7 @@ static vm_fault_t user_emulate(struct barkeep_emulation *emulation)
 	if (bytes[0] == INT3_INSN_OPCODE)
 		return 0;
 	if (barkeep_decode(bytes, count, &insn)) {
-		user_tell_undecodable(emulation);
+		barkeep_tell_undecodable(emulation, 0);
 		return VM_FAULT_SIGBUS;
 	}
 	/* The other side of it is what cannot be accessed. */

@@ -51,7 +51,7 @@
  * it: both are there before @served has the page.
  */
 struct user_map {
-	const struct vm_operations_struct operations;
+	struct vm_operations_struct operations;
 	const struct vm_operations_struct *original;
 	refcount_t areas;
 	struct barkeep_bar_memory *bar;
@@ -252,8 +252,10 @@ static const struct vm_operations_struct user_map_nothing = {};
 static void user_map_take_over(struct user_map *map, struct vm_area_struct *area)
 {
 	const struct vm_operations_struct *original = area->vm_ops ?: &user_map_nothing;
+
+	map->original = original;
 	/* Not map_pages(), with which faults come that cannot wait. */
-	const struct vm_operations_struct operations = {
+	map->operations = (struct vm_operations_struct) {
 		.open = user_map_open,
 		.close = user_map_close,
 		.fault = user_map_fault,
@@ -267,9 +269,6 @@ static void user_map_take_over(struct user_map *map, struct vm_area_struct *area
 		.pagesize = original->pagesize,
 		.name = original->name,
 	};
-
-	map->original = original;
-	memcpy((void *)&map->operations, &operations, sizeof(operations));
 	/* Pairs with READ_ONCE() in user_map_of() and the core's use. */
 	smp_store_release(&area->vm_ops, &map->operations);
 }
