@@ -164,7 +164,7 @@ enum barkeep_completion_status {
  * @value_high: upper half of a 16-byte access
  * @status: enum barkeep_completion_status
  * @ticket: barkeep_event.ticket; written last, with release order
- * @__reserved: must be 0
+ * @__reserved: ignored
  *
  * The kernel never writes here. A ticket that nobody waits for is ignored.
  */
@@ -179,11 +179,11 @@ struct barkeep_completion {
 /**
  * struct barkeep_control - what the model writes; the kernel only reads it
  * @head: index of the next event to be consumed; entries before it are free
- * @__pad0: keeps the two words on cache lines of their own
+ * @__pad0: ignored; keeps the two words on cache lines of their own
  * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
  *	about to be: whoever publishes an event then wakes it. The model sets
  *	it with sequentially consistent order before its last look at the ring
- * @__pad1: must be 0, as @__pad0
+ * @__pad1: ignored
  */
 struct barkeep_control {
 	__u32 head;
