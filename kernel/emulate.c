@@ -384,8 +384,16 @@ static bool (*const emulate_operations[])(struct barkeep_emulation *emulation,
  * Registers are as behind the instruction then, or, of a repeated one, behind some
  * of it. False where memory that is not ours could not be accessed: they are as before
  * what could not be done, and no access has been made for that.
+ *
+ * The fault has set RF, so that a breakpoint on the instruction does not stop it twice;
+ * one on the next is to.
  */
 bool barkeep_emulate(struct barkeep_emulation *emulation, const struct barkeep_instruction *insn)
 {
-	return emulate_operations[insn->operation](emulation, insn);
+	unsigned long ip = emulation->regs->ip;
+	bool done = emulate_operations[insn->operation](emulation, insn);
+
+	if (emulation->regs->ip != ip)
+		emulation->regs->flags &= ~X86_EFLAGS_RF;
+	return done;
 }

@@ -67,6 +67,18 @@ static const struct barkeep_emulation_ops user_operations = {
 	.segment_base = user_segment_base,
 };
 
+/* As #DB does, which comes behind an instruction that the CPU has executed, with TF. */
+static void user_trap_step(const struct pt_regs *regs)
+{
+	struct kernel_siginfo info;
+
+	clear_siginfo(&info);
+	info.si_signo = SIGTRAP;
+	info.si_code = TRAP_TRACE;
+	info.si_addr = (void __user *)regs->ip;
+	send_sig_info(SIGTRAP, &info, current);
+}
+
 /* 0, or what the fault comes to. */
 static vm_fault_t user_emulate(struct barkeep_emulation *emulation)
 {
@@ -87,7 +99,11 @@ static vm_fault_t user_emulate(struct barkeep_emulation *emulation)
 		return VM_FAULT_SIGBUS;
 	}
 	/* The other side of it is what cannot be accessed. */
-	return barkeep_emulate(emulation, &insn) ? 0 : VM_FAULT_SIGSEGV;
+	if (!barkeep_emulate(emulation, &insn))
+		return VM_FAULT_SIGSEGV;
+	if (emulation->regs->flags & X86_EFLAGS_TF)
+		user_trap_step(emulation->regs);
+	return 0;
 }
 
 static bool user_is_instruction(const struct vm_fault *fault)

@@ -19,6 +19,8 @@
  *	fork WIDTH OFFSET		has a child read it
  *	start WIDTH OFFSET		has a thread read it
  *	join				answers what that one read
+ *	step OFFSET			has the CPU trap behind each of three loads, of
+ *					memory, of that, of memory; answers which did
  *	churn TIMES			maps and unmaps other memory
  */
 #define _GNU_SOURCE
@@ -44,6 +46,37 @@ static int ends[2];
 static void caught(int number)
 {
 	siglongjmp(escape, number);
+}
+
+extern const char step_first[], step_second[], step_third[];
+static uint64_t stepped;
+
+/* What traps is behind it: bit n for the load of that number. */
+static void step(int number, siginfo_t *info, void *context)
+{
+	const char *const behind[] = { step_first, step_second, step_third };
+	int n;
+
+	for (n = 0; n < 3; n++) {
+		if (info->si_addr == behind[n] && info->si_code == TRAP_TRACE)
+			stepped += UINT64_C(1) << (8 * n);
+	}
+}
+
+__attribute__((noinline)) static uint64_t do_step(const uint8_t *at)
+{
+	struct sigaction action = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+	static uint32_t memory;
+
+	stepped = 0;
+	sigaction(SIGTRAP, &action, NULL);
+	asm volatile("pushfq; orl $0x100, (%%rsp); popfq\n\t"
+		     "movl %1, %%eax\nstep_first:\n\t"
+		     "movl %0, %%eax\nstep_second:\n\t"
+		     "movl %1, %%eax\nstep_third:\n\t"
+		     "pushfq; andl $~0x100, (%%rsp); popfq"
+		     : : "m"(*(const uint32_t *)at), "m"(memory) : "rax", "memory", "cc");
+	return stepped;
 }
 
 static uint64_t load(unsigned int width, const uint8_t *at)
@@ -274,6 +307,8 @@ static long obey(char **words, uint64_t *answer)
 		ret = -pthread_join(thread, NULL);
 		*answer = thread_value;
 		return ret;
+	} else if (!strcmp(name, "step")) {
+		*answer = do_step(mapping + n[0]);
 	} else if (!strcmp(name, "churn")) {
 		return do_churn(n[0]);
 	} else {

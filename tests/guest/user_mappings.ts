@@ -554,3 +554,14 @@ guestTest(
     assert.equal(heard.length, before);
   },
 );
+
+guestTest(
+  "a user-space driver that is stepped through stops behind each load",
+  async () => {
+    const { handlers } = keeping();
+    await using card = await plugAlone(mixed, handlers);
+    using driver = await mapped(card);
+    assert.equal(await driver.run("step", page), 0x01_01_01n, "of memory");
+    assert.equal(await driver.run("step", 8), 0x01_01_01n, "of a register");
+  },
+);
