@@ -63,7 +63,11 @@ function counts(command: string, amount: number): Record<string, number> {
   const { status, signal, stdout, stderr } = spawnSync(
     program,
     [command, seed, String(amount)],
-    { encoding: "utf8" },
+    {
+      encoding: "utf8",
+      timeout: 280 * SECONDS * more,
+      killSignal: "SIGKILL",
+    },
   );
   assert.equal(
     status,
@@ -86,6 +90,8 @@ function decode(instructions: readonly string[]): string[] {
       "",
     ),
     encoding: "utf8",
+    timeout: 60 * SECONDS,
+    killSignal: "SIGKILL",
   });
   return stdout.trimEnd().split("\n");
 }
@@ -108,8 +114,11 @@ test(
   () => {
     const { forms = 0, emulated = 0, least = 0 } = counts("forms", more);
     assert.equal(forms, 102);
-    // Three quarters of a form's ModRM bytes are of memory. In percent.
-    assert.ok(least > 5 && emulated > 800_000, `${emulated} emulated`);
+    // What differs from run to run is which random prefixes and alignments there are.
+    const each = Math.round(emulated / more);
+    assert.ok(each > 1_240_000 && each < 1_250_000, `${each} emulated`);
+    // Of the form least often, in percent: one that needs its operand aligned.
+    assert.ok(least >= 8, `one of them ${least} % of its cases`);
   },
 );
 

@@ -257,6 +257,28 @@ static bool leads_astray(const struct barkeep_instruction *insn)
 	return insn->bit_string && (insn->reg == insn->base || insn->reg == insn->index);
 }
 
+/* Whether a prefix that was added at random has made another instruction of it. */
+static bool is_another(const struct test *test)
+{
+	const struct form *form = test->form;
+	unsigned int i;
+
+	for (i = 0; i < test->opcode_at && form->opcode[0] == 0x0f; i++) {
+		u8 byte = test->bytes[i];
+
+		if ((byte == 0xf2 || byte == 0xf3) && byte != form->prefix)
+			return true;
+	}
+	return false;
+}
+
+static bool has_memory_operand(const struct test *test)
+{
+	const struct form *form = test->form;
+
+	return !form->modrm || test->bytes[test->opcode_at + form->opcode_bytes] < 0xc0;
+}
+
 /* Returns whether something was emulated. */
 static bool check(struct test *test)
 {
@@ -283,6 +305,8 @@ static bool check(struct test *test)
 		fail(test->bytes, test->count, "%s: invalid, should be %lu bytes",
 		     test->form->name, test->native.regs.ip - CODE);
 	if (insn.operation == BARKEEP_OP_NONE) {
+		if (has_memory_operand(test) && !is_another(test))
+			fail(test->bytes, test->count, "%s: not emulated", test->form->name);
 		if (insn.length != test->native.regs.ip - CODE)
 			fail(test->bytes, test->count, "%s: length %u, should be %lu",
 			     test->form->name, insn.length, test->native.regs.ip - CODE);
