@@ -11,6 +11,10 @@
 #include "../../kernel/decode_alu.h"
 #include "harness.h"
 
+/* Seconds for this many cases, which take a fraction of one. */
+#define BATCH_SECONDS	30
+#define BATCH_CASES	100000
+
 static u8 *end;
 static u8 current[32];
 static unsigned int current_count;
@@ -19,6 +23,12 @@ static void read_past(int number)
 {
 	(void)number;
 	fail(current, current_count, "fault while decoding");
+}
+
+static void took_too_long(int number)
+{
+	(void)number;
+	fail(current, current_count, "decoding does not end");
 }
 
 static int decode_at_end(const u8 *bytes, unsigned int count, struct barkeep_instruction *insn)
@@ -95,15 +105,19 @@ void fuzz(unsigned int cases)
 	mprotect(end, PAGE, PROT_NONE);
 	signal(SIGSEGV, read_past);
 	signal(SIGBUS, read_past);
+	signal(SIGALRM, took_too_long);
 
 	for (number = 0; number < cases; number++) {
 		unsigned int count = random_below(21);
 		u8 bytes[32];
 
+		if (number % BATCH_CASES == 0)
+			alarm(BATCH_SECONDS);
 		random_instruction(number, bytes);
 		for (i = number & 1 ? 0 : BARKEEP_INSTRUCTION_MAX; i < count; i++)
 			bytes[i] = random_bits() >> 32;
 		valid += check(bytes, count);
 	}
+	alarm(0);
 	printf("cases %u valid %u\n", cases, valid);
 }
