@@ -110,6 +110,8 @@ int exerciser_mapping_store(struct exerciser *exerciser, const u64 *arguments, c
 int exerciser_mapping_expect(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_drain(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_move(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_multiply(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_shift(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_apart(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alternate(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_flood(struct exerciser *exerciser, const u64 *arguments, char *answer);

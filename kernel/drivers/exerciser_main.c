@@ -26,6 +26,8 @@
  *	drain BAR OFFSET WIDTH TIMES BACK	reads, and writes it back if BACK is 1;
  *						answers how many ones it has read
  *	move BAR OFFSET TO BYTES		memcpy_fromio into the same BAR
+ *	multiply BAR OFFSET VALUE		answers 4 bytes times VALUE, by one instruction
+ *	shift BAR OFFSET			4 bytes to the left, by one instruction
  *	apart BAR OFFSET VALUE			4 bytes, then VALUE + 1, through two
  *						mappings of these bytes alone
  *	alternate BAR OFFSET OTHER COUNT [CONTEXT]	4 bytes: 1, 2, ... to both in turn
@@ -106,6 +108,8 @@ static const struct {
 	{ "expect", 4, exerciser_mapping_expect },
 	{ "drain", 5, exerciser_drain },
 	{ "move", 4, exerciser_move },
+	{ "multiply", 3, exerciser_multiply },
+	{ "shift", 2, exerciser_shift },
 	{ "apart", 3, exerciser_apart },
 	{ "alternate", 4, exerciser_alternate },
 	{ "flood", 3, exerciser_flood },

@@ -7,8 +7,10 @@
  */
 import "./plug.ts";
 import "./accesses.ts";
+import "./odd.ts";
 import "./mappings.ts";
 import "./no_memory.ts";
+import "./mapping_costs.ts";
 import "./watch.ts";
 import "./watch_uapi.ts";
 import "./accessors.ts";

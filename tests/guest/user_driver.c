@@ -11,6 +11,10 @@
  *	out OFFSET BYTES		rep movsb of 0, 1, 2, ...
  *	move FROM TO BYTES		rep movsb within the mapping
  *	add OFFSET VALUE		lock xadd of 4 bytes; answers what was there
+ *	multiply OFFSET VALUE		answers 4 bytes times VALUE, by one instruction
+ *	shift OFFSET			4 bytes to the left, by one instruction
+ *	undefined OFFSET		a store that is undefined, though an emulated CPU
+ *					may do it
  *	call OFFSET			jumps there
  *	syscall NAME OFFSET		with a pointer to it; answers what it copied
  *	protect OFFSET BYTES PROTECTION
@@ -153,6 +157,23 @@ static void move_out(uint64_t offset, uint64_t bytes)
 	free(memory);
 }
 
+static uint64_t multiply(const uint8_t *at, uint32_t value)
+{
+	asm volatile("imull %1, %0" : "+r"(value) : "m"(*(const uint32_t *)at) : "cc");
+	return value;
+}
+
+static void shift(uint8_t *at)
+{
+	asm volatile("shll $1, %0" : "+m"(*(uint32_t *)at) : : "cc");
+}
+
+/* MOV with 1 in ModRM.reg, which is to be 0. */
+static void undefined(uint8_t *at)
+{
+	asm volatile(".byte 0xc7, 0x08, 1, 0, 0, 0" : : "a"(at) : "memory");
+}
+
 static long do_map(char **words)
 {
 	int shared = !strcmp(words[4], "shared");
@@ -283,6 +304,12 @@ static long obey(char **words, uint64_t *answer)
 	} else if (!strcmp(name, "add")) {
 		*answer = __atomic_fetch_add((uint32_t *)(mapping + n[0]), (uint32_t)n[1],
 					     __ATOMIC_SEQ_CST);
+	} else if (!strcmp(name, "multiply")) {
+		*answer = multiply(mapping + n[0], n[1]);
+	} else if (!strcmp(name, "shift")) {
+		shift(mapping + n[0]);
+	} else if (!strcmp(name, "undefined")) {
+		undefined(mapping + n[0]);
 	} else if (!strcmp(name, "call")) {
 		((void (*)(void))(mapping + n[0]))();
 	} else if (!strcmp(name, "syscall")) {
