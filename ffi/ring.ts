@@ -60,9 +60,9 @@ export class Ring {
   readonly #status: Int32Array;
   readonly #mask: number;
   /** Free-running, as an int32. */
-  #head = 0;
+  #head: number;
   /** Index of the head entry's first word. */
-  #at = 0;
+  #at: number;
 
   constructor(memory: RingMemory) {
     this.#entries = new Int32Array(memory.ring);
@@ -70,6 +70,8 @@ export class Ring {
     this.#completions = new Int32Array(memory.completions);
     this.#status = new Int32Array(memory.status);
     this.#mask = (this.#entries.length >>> entryShift) - 1;
+    this.#head = this.#control[headWord]!;
+    this.#at = (this.#head & this.#mask) << entryShift;
   }
 
   /** Whether there is an event at the head. */

@@ -21,8 +21,8 @@ interface Entry {
   ticket?: number;
 }
 
-/** The kernel's side of a ring, in memory of our own. */
-function ringOf(entries = 4) {
+/** The kernel's side of a ring, in memory of our own, whose next index is `tail`. */
+function ringOf(entries = 4, tail = 0) {
   const memory = {
     status: new ArrayBuffer(abi.STATUS_SIZE),
     control: new ArrayBuffer(abi.CONTROL_SIZE),
@@ -32,7 +32,13 @@ function ringOf(entries = 4) {
   const view = new DataView(memory.ring);
   const status = new DataView(memory.status);
   const completions = new DataView(memory.completions);
-  let tail = 0;
+  new DataView(memory.control)
+    .setUint32(abi["control.head"], tail, true);
+  // What is left of the round before.
+  for (let index = tail - entries; index >= 0 && index < tail; index++) {
+    const at = index % entries * abi["sizeof event"];
+    view.setUint32(at + abi["event.sequence"], index + 1, true);
+  }
   return {
     ring: new Ring(memory),
     status,
@@ -78,16 +84,22 @@ test("Ring.ready() is true from an event's publication to its release", () => {
   assert.equal(control.getUint32(abi["control.head"], true), 1);
 });
 
-test("Ring goes round, and takes no stale entry for a new one", () => {
-  const { ring, publish } = ringOf(4);
-  for (let index = 0; index < 11; index++) {
-    publish({ kind: abi.EVENT_WRITE, value: BigInt(index) });
-    assert.equal(ring.ready(), true);
-    assert.equal(ring.value(0), index);
-    ring.release();
+// An index is free-running: it goes through both ends of what an int32 is.
+for (const start of [0, 0x7fff_fffe, 0xffff_fffe]) {
+  test(`Ring goes round from ${start}, and takes no stale entry for a new one`, () => {
+    const { ring, publish, control } = ringOf(4, start);
     assert.equal(ring.ready(), false);
-  }
-});
+    for (let index = 0; index < 11; index++) {
+      publish({ kind: abi.EVENT_WRITE, value: BigInt(index) });
+      assert.equal(ring.ready(), true);
+      assert.equal(ring.value(0), index);
+      ring.release();
+      assert.equal(ring.ready(), false);
+      const head = control.getUint32(abi["control.head"], true);
+      assert.equal(head, (start + index + 1) % 2 ** 32);
+    }
+  });
+}
 
 test("Ring reads every field of an event", () => {
   const { ring, publish } = ringOf();
