@@ -223,62 +223,57 @@ static uint32_t random_size(uint64_t *state)
 				  (uint32_t)(8 * (random % 16));
 }
 
-static int is_documented(int error)
-{
-	static const int documented[] = { EPERM, EINTR, EAGAIN, E2BIG, ENOMEM, EACCES, EFAULT,
-					  EBUSY, ENODEV, EINVAL, ENOSPC, ENOTTY, ERANGE,
-					  EOPNOTSUPP, ETIMEDOUT, EIO };
-	unsigned int i;
-
-	for (i = 0; i < sizeof(documented) / sizeof(*documented); i++) {
-		if (documented[i] == error)
-			return 1;
-	}
-	return 0;
-}
+#define STRUCT_WORDS	12
+#define KINDS		8
+#define ERRNOS		256
 
 /*
- * Makes @count random ioctls. Their structs, and half of what these point to, are in
- * 32 KiB at @memory, behind which nothing is mapped. Answers how many succeeded, or
- * minus the first errno that is not in the header.
+ * Makes @count random ioctls. Half of the structs are random throughout, the others
+ * those of @structs, one for each kind, with up to three words changed. They, and
+ * half of what they point to, are in 32 KiB at @memory, behind which nothing is
+ * mapped. @outcomes counts for each kind, and for numbers of none, how often there
+ * was each errno, 0 for success.
  */
-EXPORT int raw_random_ioctls(int device, uint32_t count, unsigned char *memory, uint64_t seed)
+EXPORT int raw_random_ioctls(int device, uint32_t count,
+			     const uint64_t structs[KINDS][STRUCT_WORDS], unsigned char *memory,
+			     uint32_t outcomes[KINDS + 1][ERRNOS], uint64_t seed)
 {
 	uint64_t state = seed | 1;
-	int succeeded = 0;
+	uint32_t left;
 
-	while (count--) {
+	for (left = count; left--;) {
 		uint64_t random = random_next(&state);
-		uint32_t number = random % 8, size = random_size(&state);
+		uint32_t kind = random % KINDS, number, size = random_size(&state);
 		unsigned char *at = memory + 8 * (random >> 8 & 0xff);
-		uint64_t words[12];
-		int i, ret;
+		uint64_t words[STRUCT_WORDS];
+		int i, ret, valid = random >> 52 & 1;
 
-		for (i = 0; i < 12; i++)
-			words[i] = random_word(&state, memory);
-		words[0] = size | (random >> 40 & 7 ? 0 : random_next(&state) << 32);
-		/* Two in a hundred of these would end the device. */
-		if (number == 2 && random >> 32 & 0x3f)
-			number = 0;
-		if (number == 3)
+		/* It ends the device, so others come first. */
+		if (kind == 2 && left > count / 16)
+			kind = 0;
+		for (i = 0; i < STRUCT_WORDS; i++)
+			words[i] = valid ? structs[kind][i] : random_word(&state, memory);
+		if (!valid)
+			words[0] = size | (random >> 40 & 7 ? 0 : random_next(&state) << 32);
+		for (i = valid ? random >> 53 & 3 : 0; i; i--)
+			words[random_next(&state) % STRUCT_WORDS] = random_word(&state, memory);
+		if (kind == 3)
 			words[1] &= 0xffff;
-		if (!(random >> 43 & 15))
+		number = 0xb700 | kind;
+		if (!(random >> 43 & 15)) {
 			number = random_next(&state);
-		else
-			number |= 0xb700;
+			kind = KINDS;
+		}
 		memcpy(at, words, sizeof(words));
 		/* Else what is behind it is garbage. */
-		if (random >> 47 & 1)
+		if (valid || random >> 47 & 1)
 			memset(at + sizeof(words), 0, 4096);
 		if (!(random >> 48 & 15))
 			at = (void *)(uintptr_t)random_word(&state, memory);
 		ret = ioctl(device, number, at);
-		if (ret >= 0)
-			succeeded++;
-		else if (!is_documented(errno))
-			return -errno;
+		outcomes[kind][ret < 0 ? errno % ERRNOS : 0]++;
 	}
-	return succeeded;
+	return 0;
 }
 
 /* So many bytes behind which nothing is mapped, or NULL. */

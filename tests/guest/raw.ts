@@ -36,13 +36,19 @@ export function buildRaw(): Promise<string> {
 /** errno values. */
 export const errno = {
   EPERM: 1,
+  EINTR: 4,
+  EAGAIN: 11,
+  ENOMEM: 12,
   EBUSY: 16,
   EACCES: 13,
   EFAULT: 14,
   ENODEV: 19,
   EINVAL: 22,
   ENOTTY: 25,
+  ENOSPC: 28,
+  ERANGE: 34,
   E2BIG: 7,
+  EUSERS: 87,
   EOPNOTSUPP: 95,
   ETIMEDOUT: 110,
 } as const;
@@ -100,7 +106,9 @@ interface Library {
   raw_random_ioctls(
     device: number,
     count: number,
+    structs: Uint8Array,
     memory: number,
+    outcomes: Uint32Array,
     seed: bigint,
   ): number;
   raw_fenced(bytes: bigint): number;
@@ -111,7 +119,7 @@ interface Ffi {
     path: string,
     symbols: Record<string, { args: string[]; returns: string }>,
   ): { symbols: unknown };
-  ptr(memory: Uint8Array): number;
+  ptr(memory: ArrayBuffer): number;
   readonly read: { u32(at: number): number };
 }
 
@@ -158,16 +166,20 @@ export async function loadRaw(): Promise<Library> {
     raw_ioctl: { args: [i32, u32, "ptr"], returns: i32 },
     raw_ioctl_at: { args: [i32, u32, u64], returns: i32 },
     raw_map: { args: [i32, u64, u64, i32, i32, i32], returns: i32 },
-    raw_random_ioctls: { args: [i32, u32, "ptr", u64], returns: i32 },
+    raw_random_ioctls: {
+      args: [i32, u32, "ptr", "ptr", "ptr", u64],
+      returns: i32,
+    },
     raw_fenced: { args: [u64], returns: "ptr" },
     raw_scribble: { args: [i32, u32, i32, u64], returns: i32 },
   }).symbols as Library;
 }
 
 /** Where memory of this process is, once {@link loadRaw} has been called. */
-export function address(memory: Uint8Array): bigint {
+export function address(memory: Uint8Array<ArrayBuffer>): bigint {
   assert.ok(ffi, "loadRaw() comes first");
-  return BigInt(ffi.ptr(memory));
+  // What is small moves when it is first asked for its buffer.
+  return BigInt(ffi.ptr(memory.buffer) + memory.byteOffset);
 }
 
 /** A struct with its size filled in, and room behind it. */
@@ -213,7 +225,7 @@ export function rawPlug({ room = 0 }: { room?: number } = {}): RawPlug {
   set(config, 8, 0xff00_0000);
   set(bars, 0, 8192n);
   set(regions, 8, 4096n);
-  const point = (offset: number, memory: Uint8Array): void =>
+  const point = (offset: number, memory: Uint8Array<ArrayBuffer>): void =>
     set(argument, offset, address(memory));
   point(plugFields.config, config);
   point(plugFields.writeMask, masks[0] ?? config);
