@@ -17,6 +17,7 @@ import "./accessors.ts";
 import "./vectors.ts";
 import "./consumers.ts";
 import "./user_mappings.ts";
+import "./user_processes.ts";
 import "./failures.ts";
 import "./registers.ts";
 import "./config.ts";
