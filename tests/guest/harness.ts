@@ -156,12 +156,13 @@ export class Exerciser implements Disposable {
     return this.#process.pid ?? 0;
   }
 
-  /** Whether a command of it waits for one that was given before. */
+  /** Whether a command of it waits: for another driver's, or for the model. */
   get blocked(): boolean {
     const look = (file: string) =>
       readFileSync(`/proc/${this.#process.pid}/${file}`, "utf8");
     // In write(), and not to be interrupted.
-    return /^1 /.test(look("syscall")) && /^\d+ \(.*\) D /.test(look("stat"));
+    return /^1 /.test(look("syscall")) &&
+      /^\d+ \(.*\) [DI] /.test(look("stat"));
   }
 
   /**

@@ -15,6 +15,7 @@
  *	shift OFFSET			4 bytes to the left, by one instruction
  *	undefined OFFSET		a store that is undefined, though an emulated CPU
  *					may do it
+ *	hold COUNT			so many debug registers, until it ends
  *	call OFFSET			jumps there
  *	syscall NAME OFFSET		with a pointer to it; answers what it copied
  *	protect OFFSET BYTES PROTECTION
@@ -30,6 +31,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -38,6 +41,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -166,6 +170,28 @@ static uint64_t multiply(const uint8_t *at, uint32_t value)
 static void shift(uint8_t *at)
 {
 	asm volatile("shll $1, %0" : "+m"(*(uint32_t *)at) : : "cc");
+}
+
+/* Of all CPUs, for where this process runs. */
+static long hold(uint64_t count)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attributes),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_len = HW_BREAKPOINT_LEN_4,
+		.sample_period = 1,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
+		.pinned = 1,
+	};
+
+	while (count--) {
+		attributes.bp_addr = (uintptr_t)&attributes.bp_addr;
+		if (syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) < 0)
+			return -errno;
+	}
+	return 0;
 }
 
 /* MOV with 1 in ModRM.reg, which is to be 0. */
@@ -310,6 +336,8 @@ static long obey(char **words, uint64_t *answer)
 		shift(mapping + n[0]);
 	} else if (!strcmp(name, "undefined")) {
 		undefined(mapping + n[0]);
+	} else if (!strcmp(name, "hold")) {
+		return hold(n[0]);
 	} else if (!strcmp(name, "call")) {
 		((void (*)(void))(mapping + n[0]))();
 	} else if (!strcmp(name, "syscall")) {

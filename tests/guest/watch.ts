@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { type BarSpec, type Device, open, PlugFailed } from "../../mod.ts";
 import {
@@ -21,6 +21,7 @@ import {
   sleep,
 } from "./harness.ts";
 import { ModelProcess } from "./model_process.ts";
+import { UserDriver } from "./user_driver.ts";
 
 /** A doorbell in a page of memory, and what is next to it. */
 const doorbell = 0x1040;
@@ -106,6 +107,7 @@ guestTest("ranges that touch are told apart", async () => {
 
 guestTest("the same writes come to a for await loop", async () => {
   const values: number[] = [];
+  const times: number[] = [];
   await using card = await plug({ bars: [bar] }, (event) => {
     if (event.kind === "read") event.complete(values.length);
     if (event.kind !== "write") return;
@@ -114,11 +116,39 @@ guestTest("the same writes come to a for await loop", async () => {
       [0, doorbell, 4, 0xf, 0],
     );
     values.push(event.value);
+    times.push(event.time);
   });
+  // In hundredths of a second, cut off.
+  const uptime = () => readFileSync("/proc/uptime", "utf8").split(" ")[0];
+  const clock = () => Number(uptime()) * 1e9;
+  const bounds = [clock()];
   await card.driver.write(doorbell, 5);
+  bounds.push(clock());
   await card.driver.write(doorbell, 6);
+  bounds.push(clock());
   assert.equal(await card.driver.read(0), 2);
   assert.deepEqual(values, [5, 6]);
+  assert.equal(times.length, 2);
+  for (const [n, time] of times.entries()) {
+    assert.ok(time >= bounds[n]! && time < bounds[n + 1]! + 1e7, `${time}`);
+  }
+});
+
+guestTest("a write says which CPU made it, and when", async () => {
+  const times = new Map<number, number[]>();
+  await using card = await plug({ bars: [bar] }, (event) => {
+    if (event.kind === "read") event.complete(0);
+    if (event.kind !== "write") return;
+    const sofar = times.get(event.cpu) ?? [];
+    times.set(event.cpu, [...sofar, event.time]);
+  });
+  const cpus = Number(await card.driver.run("flood", 0, doorbell, 5));
+  await card.driver.read(0);
+  assert.deepEqual([...times.keys()].sort(), upTo(cpus).map((n) => n - 1));
+  for (const [cpu, own] of times) {
+    assert.equal(own.length, 5, `CPU ${cpu}`);
+    assert.deepEqual(own, own.toSorted((a, b) => a - b), `CPU ${cpu}`);
+  }
 });
 
 for (const context of ["process", "atomic", "off"] satisfies Context[]) {
@@ -281,7 +311,8 @@ guestTest(
     const { driver } = card;
     await driver.run("alternate", 0, doorbell, second, 600, "off");
     const last = driver.write(0x20, 7);
-    await eventually(() => card.device.plugged, "the event loop");
+    await eventually(() => driver.blocked, "the ring to be full");
+    assert.equal(heard.length, 1);
     gate.resolve();
     await last;
     await driver.read(0);
@@ -363,26 +394,50 @@ async function discard(device: Device): Promise<void> {
   await device.gone;
 }
 
+/** What a plug for want of a debug register is rejected with. */
+function noneFree(error: unknown): boolean {
+  assert.ok(error instanceof PlugFailed, String(error));
+  assert.equal(error.errno, 87);
+  assert.match(error.message, /no debug register is free.*Watch fewer/);
+  return true;
+}
+
 guestTest(
   "when no debug register is free the plug fails and says so, until one is",
   async () => {
     const first = await watching(2);
     const second = await watching(2);
-    const refused = (error: unknown): boolean => {
-      assert.ok(error instanceof PlugFailed, String(error));
-      assert.equal(error.errno, 87);
-      assert.match(error.message, /no debug register is free.*Watch fewer/);
-      return true;
-    };
-    await assert.rejects(watching(1), refused);
-    await assert.rejects(watching(4), refused);
+    await assert.rejects(watching(1), noneFree);
+    await assert.rejects(watching(4), noneFree);
     await discard(first);
     const third = await watching(2);
-    await assert.rejects(watching(1), refused);
+    await assert.rejects(watching(1), noneFree);
     await discard(third);
-    await assert.rejects(watching(3), refused, "what was free is free again");
+    await assert.rejects(watching(3), noneFree, "what was free is free again");
     await discard(second);
     await discard(await watching(4));
+  },
+);
+
+guestTest(
+  "debug registers that a program holds are not free, until it is gone",
+  async () => {
+    using program = new UserDriver();
+    await program.run("hold", 3);
+    await assert.rejects(watching(2), noneFree);
+    await discard(await watching(1));
+    await program.run("hold", 1);
+    await assert.rejects(watching(1), noneFree);
+    program.kill();
+    await program.ended;
+    await discard(await watching(4));
+    using other = new UserDriver();
+    const device = await watching(4);
+    assert.equal(await other.try("hold", 1), "errno 28", "ours are not free");
+    await discard(device);
+    await other.run("hold", 4);
+    other.kill();
+    await other.ended;
   },
 );
 
