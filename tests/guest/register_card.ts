@@ -12,7 +12,7 @@ import { abi } from "../../ffi/abi.ts";
 import { layOutPlug } from "../../ffi/plug.ts";
 import { loadRuntime, type Runtime } from "../../ffi/runtime.ts";
 import type { DeviceSpec } from "../../mod.ts";
-import { eventually, Exerciser, plain, sleep } from "./harness.ts";
+import { eventually, Exerciser, plain } from "./harness.ts";
 
 /** `enum barkeep_register_flags`. */
 export const flag = {
@@ -142,6 +142,8 @@ export class RegisterCard implements AsyncDisposable {
   readonly events: RawEvent[] = [];
   /** What reads that wait are completed with; `undefined`: they are not. */
   answer: (event: RawEvent) => bigint | undefined = () => 0n;
+  /** Is called with each event when it is taken, before anything else is done. */
+  heard: (event: RawEvent) => void = () => {};
   #driver: Exerciser | undefined;
   readonly #runtime: Runtime;
   readonly #file: number;
@@ -226,8 +228,9 @@ export class RegisterCard implements AsyncDisposable {
     const settle = () => void (settled = true);
     promise.then(settle, settle);
     while (!settled) {
-      this.pump();
-      await sleep(0);
+      // Often, to hear of an event when it is told and not some time later.
+      for (let n = 0; n < 500; n++) this.pump();
+      await new Promise(setImmediate);
     }
     // What was posted before the access completed is there.
     this.pump();
@@ -262,6 +265,7 @@ export class RegisterCard implements AsyncDisposable {
         reg: this.#ring.getUint32(at + 52, true),
         byteEnables: this.#ring.getUint32(at + 56, true),
       };
+      this.heard(event);
       Atomics.store(this.#control, 0, ++this.#head);
       this.events.push(event);
       const waits = event.kind === abi.EVENT_READ ||
