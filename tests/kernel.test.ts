@@ -152,7 +152,9 @@ const machinesOf: Readonly<Record<string, readonly Machine[]>> = {
 const kernels = (process.env.BARKEEP_KERNELS ?? "6.1,6.12").split(",");
 
 for (const kernel of kernels) {
-  for (const machine of machinesOf[kernel] ?? []) {
+  const where = machinesOf[kernel];
+  assert.ok(where, `BARKEEP_KERNELS: no kernel is called "${kernel}"`);
+  for (const machine of where) {
     const { cpus } = machines[machine];
     describe(`Linux ${kernel} on ${machine} CPU${cpus > 1 ? "s" : ""}`, () => {
       let booting: Promise<Boot> | undefined;

@@ -8,7 +8,15 @@
  */
 import assert from "node:assert/strict";
 import { Busy, CompletionRefused, open, type ReadEvent } from "../../mod.ts";
-import { type Card, guestTest, isPresent, plug, sleep } from "./harness.ts";
+import {
+  type Card,
+  Exerciser,
+  guestTest,
+  isPresent,
+  plain,
+  plug,
+  sleep,
+} from "./harness.ts";
 import { patiently } from "./patience.ts";
 
 const ones = 0xffff_ffff;
@@ -88,12 +96,41 @@ guestTest("four devices are served in one process at once", async () => {
 });
 
 guestTest(
-  "a device has one consumer at a time, and another after it",
+  "a device has one consumer at a time",
   async () => {
     await using card = await plug({}, { read: () => 1 });
     assert.throws(() => card.device[Symbol.asyncIterator](), Busy);
     await assert.rejects(card.device.serve({}), Busy);
     assert.equal(await card.driver.read(0), 1);
+  },
+);
+
+guestTest(
+  "a loop that is left is followed by another, and that by handlers",
+  async () => {
+    const device = await open(plain);
+    for await (const event of device) {
+      if (event.kind === "plugged") break;
+    }
+    using driver = await Exerciser.bind(await device.plugged);
+    // Nobody listens, and nothing is lost.
+    await driver.write(4, 9);
+    const heard: unknown[] = [];
+    const first = driver.read(8);
+    for await (const event of device) {
+      if (event.kind === "write") heard.push([event.offset, event.value]);
+      if (event.kind !== "read") continue;
+      event.complete(2);
+      break;
+    }
+    assert.equal(await first, 2);
+    assert.deepEqual(heard, [[4, 9]]);
+    const served = device.serve({ read: () => 3 });
+    assert.throws(() => device[Symbol.asyncIterator](), Busy);
+    assert.equal(await driver.read(0), 3);
+    await device.unplug();
+    await device.gone;
+    await served;
   },
 );
 

@@ -57,8 +57,10 @@ class KernelLog {
         lines.push(logLine(text));
       } catch (error) {
         const { code } = error as { code?: string };
+        // EPIPE: some was overwritten; EAGAIN: that was all.
         if (code === "EPIPE") lines.push(lost);
-        else return scanLog(lines.join("\n"));
+        else if (code === "EAGAIN") return scanLog(lines.join("\n"));
+        else throw error;
       }
     }
   }
