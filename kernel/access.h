@@ -12,7 +12,8 @@
 
 /**
  * struct barkeep_patience - how long one instruction of a driver may wait
- * @held: interrupts are off, and were on in its context: see barkeep_wait_begin()
+ * @held: where interrupts are off and were on in its context, whose mapping it faulted
+ *	in: see barkeep_wait_begin()
  * @may_sleep: its context can; not known before that
  * @killable: a fatal signal ends the wait: the instruction is of user space, or the
  *	process the model's
@@ -25,7 +26,7 @@
  * one on the bus.
  */
 struct barkeep_patience {
-	bool held;
+	struct barkeep_device *held;
 	bool may_sleep;
 	bool killable;
 	u8 renewals;

@@ -19,10 +19,10 @@ static void barkeep_device_destroy(struct work_struct *work)
 	struct barkeep_device *dev = container_of(work, struct barkeep_device, destroy_work);
 
 	/*
-	 * Nothing finds us any more: a mapping or a window whose device has no
-	 * reference left is passed over, and both have been gone for a grace period
-	 * when window_free() returns.
+	 * Nothing finds us any more but accesses that began while there were mappings,
+	 * and they have ended after this; windows find no device without a reference.
 	 */
+	synchronize_rcu();
 	if (dev->ready) {
 		barkeep_watch_destroy(dev);
 		barkeep_irq_destroy(dev);

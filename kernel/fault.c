@@ -116,14 +116,16 @@ static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 }
 
 /*
- * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It is
- * safe to look at until interrupts are on, for that is when a grace period can end.
+ * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It and its
+ * device are there until interrupts are on, for that is when a grace period can end:
+ * an access that waits for nothing needs no reference.
  */
 static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping,
 			   unsigned long address)
 {
-	struct barkeep_patience patience = { .held = regs->flags & X86_EFLAGS_IF };
-	bool held = patience.held;
+	struct barkeep_device *dev = mapping->extent.bar->dev;
+	bool interrupts = regs->flags & X86_EFLAGS_IF;
+	struct barkeep_patience patience = { .held = interrupts ? dev : NULL };
 	struct barkeep_emulation emulation = {
 		.regs = regs,
 		.address = address,
@@ -141,14 +143,11 @@ static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping
 		fault_give_up(regs, address);
 		return;
 	}
-	/* Undone already: what faults again will find that out. */
-	if (!kref_get_unless_zero(&mapping->extent.bar->dev->refs))
-		return;
-
 	done = barkeep_emulate(&emulation, &insn);
-	barkeep_device_put(emulation.extent.bar->dev);
-	if (held && !patience.held)
+	if (interrupts && !patience.held) {
 		local_irq_disable();
+		barkeep_device_put(dev);
+	}
 	if (!done)
 		fault_give_up(regs, address);
 }

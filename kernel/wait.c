@@ -192,14 +192,15 @@ static bool wait_may_sleep(void)
 
 /*
  * What comes may take a while, or sleep: interrupts are from here on as the driver had
- * them. An access that waits for nothing is done before they are worth turning on.
+ * them, and the device has a reference for that. Most accesses are done before. With no
+ * reference left to be had it is dead, and nobody waits.
  */
 void barkeep_wait_begin(struct barkeep_patience *patience)
 {
-	if (!patience->held)
+	if (!patience->held || !kref_get_unless_zero(&patience->held->refs))
 		return;
 	patience->may_sleep = wait_may_sleep();
-	patience->held = false;
+	patience->held = NULL;
 	local_irq_enable();
 }
 

@@ -24,7 +24,7 @@ const reports: readonly RegExp[] = [
   /\bUBSAN: /,
   /\bKASAN: /,
   /\bKCSAN: /,
-  /\bkmemleak: (?!Kernel memory leak detector init|Automatic memory scanning)/,
+  /\bkmemleak: (?!Kernel memory leak detector init|Automatic memory scanning|Cannot allocate a scan area|\d+ new suspected)/,
   /\bDEBUG_LOCKS_WARN_ON\b/,
   /\bturning off the locking correctness validator\b/,
   /\bODEBUG: /,

@@ -36,7 +36,7 @@ guestTest(
   async () => {
     {
       await using card = await plug();
-      await card.driver.run("leak", 777);
+      await card.driver.run("leak", 1024);
     }
     for (const module of modules.filter(isLoaded)) {
       await eventually(
@@ -46,7 +46,7 @@ guestTest(
     }
     const found = await scan();
     const sizes = [...found.matchAll(/\(size (?<size>\d+)\)/g)];
-    assert.deepEqual(sizes.map(({ groups }) => groups?.size), ["777"], found);
+    assert.deepEqual(sizes.map(({ groups }) => groups?.size), ["1024"], found);
   },
   { debug: true },
 );
