@@ -18,10 +18,11 @@ const threads = 4;
 const ring = 256;
 /** Entries that accesses can fill: the rest is for what cannot wait. */
 const room = ring - 64;
-/** Writes of each thread. */
-const count = Math.ceil(Number(process.env.BARKEEP_STREAM || 20_000) / 4);
 /** Writes to a read: more than there is room for, of any thread. */
 const every = 1024;
+/** Writes of each thread, of which the last is read and so has arrived. */
+const count = every *
+  Math.ceil(Number(process.env.BARKEEP_STREAM || 20_000) / 4 / every);
 
 /** Makes a model pause now and then, and counts what was there when it went on. */
 class Pauses {
