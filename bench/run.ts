@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -146,8 +147,24 @@ function parsed() {
 
 function runtimeNamed(name: string): RuntimeName {
   const found = runtimes.find((runtime) => runtime === name);
-  if (found) return found;
-  throw new VmError("BAD_OPTION", `--runtime takes bun or deno, not "${name}"`);
+  if (!found) {
+    throw new VmError(
+      "BAD_OPTION",
+      `--runtime takes bun or deno, not "${name}"`,
+    );
+  }
+  if (found === here || isOnPath(found)) return found;
+  const run = found === "deno" ? "deno run -A" : "bun";
+  throw new VmError(
+    "BAD_OPTION",
+    `--runtime ${found}: there is no ${found} in the PATH. Put it there, or ` +
+      `run this file with it: npx -y ${run} bench/all.ts`,
+  );
+}
+
+function isOnPath(program: string): boolean {
+  const directories = (process.env.PATH ?? "").split(delimiter);
+  return directories.some((path) => existsSync(join(path, program)));
 }
 
 function positive(option: string, text: string): number {
