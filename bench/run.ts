@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { helperPath } from "../ffi/helper.ts";
 import { runInVm, VmError } from "../kernel/vm.ts";
+import { onPath } from "../kernel/vm/process.ts";
 import { kernelHelp } from "../kernel/vm/kernel_names.ts";
 import { chart } from "./chart.ts";
 import type { Conditions, Measured, Plan } from "./in_guest.ts";
@@ -153,18 +153,13 @@ function runtimeNamed(name: string): RuntimeName {
       `--runtime takes bun or deno, not "${name}"`,
     );
   }
-  if (found === here || isOnPath(found)) return found;
+  if (found === here || onPath(found) !== undefined) return found;
   const run = found === "deno" ? "deno run -A" : "bun";
   throw new VmError(
     "BAD_OPTION",
     `--runtime ${found}: there is no ${found} in the PATH. Put it there, or ` +
       `run this file with it: npx -y ${run} bench/all.ts`,
   );
-}
-
-function isOnPath(program: string): boolean {
-  const directories = (process.env.PATH ?? "").split(delimiter);
-  return directories.some((path) => existsSync(join(path, program)));
 }
 
 function positive(option: string, text: string): number {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 
 /** How a helper program ended and what it said. */
@@ -21,6 +23,21 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Show both streams on our standard error while it runs. */
   show?: boolean;
+}
+
+/**
+ * Where the program of this name is, of the directories of `PATH`.
+ *
+ * @example
+ * ```ts
+ * const compiler = onPath("zig") ?? await download();
+ * ```
+ */
+export function onPath(program: string): string | undefined {
+  return (process.env.PATH ?? "").split(delimiter)
+    .filter((directory) => directory !== "")
+    .map((directory) => join(directory, program))
+    .find((path) => existsSync(path));
 }
 
 /**

@@ -2,10 +2,9 @@
 
 import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import process from "node:process";
 import { cachePath, makeDirectory } from "./cache.ts";
 import { VmError } from "./errors.ts";
-import { run, say } from "./process.ts";
+import { onPath, run, say } from "./process.ts";
 import { toolVersion } from "./versions.ts";
 
 let found: Promise<string> | undefined;
@@ -28,10 +27,8 @@ export function zig(): Promise<string> {
 }
 
 async function find(): Promise<string> {
-  for (const directory of (process.env.PATH ?? "").split(":")) {
-    const path = join(directory, "zig");
-    if (directory && existsSync(path)) return path;
-  }
+  const own = onPath("zig");
+  if (own !== undefined) return own;
   const version = toolVersion("zig");
   const note = cachePath(`zig-${version}`);
   if (existsSync(note)) {
