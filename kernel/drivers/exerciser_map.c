@@ -410,35 +410,36 @@ static int mappings_find(struct file *file, size_t bytes, loff_t position, void 
 	return 0;
 }
 
-/* As drivers do that take a BAR for memory, and give it to their users. */
-static ssize_t mappings_read(struct file *file, char __user *user, size_t bytes,
-			     loff_t *position)
+/* One of @to and @from is user space's, the other is NULL. */
+static ssize_t mappings_copy(struct file *file, char __user *to, const char __user *from,
+			     size_t bytes, loff_t position)
 {
 	struct exerciser *exerciser = file_inode(file)->i_private;
+	unsigned long missed;
 	ssize_t ret;
 	void *at;
 
 	mutex_lock(&exerciser->lock);
-	ret = mappings_find(file, bytes, *position, &at);
-	if (!ret)
-		ret = copy_to_user(user, at, bytes) ? -EFAULT : bytes;
+	ret = mappings_find(file, bytes, position, &at);
+	if (!ret) {
+		missed = to ? copy_to_user(to, at, bytes) : copy_from_user(at, from, bytes);
+		ret = missed ? -EFAULT : bytes;
+	}
 	mutex_unlock(&exerciser->lock);
 	return ret;
+}
+
+/* As drivers do that take a BAR for memory, and give it to their users. */
+static ssize_t mappings_read(struct file *file, char __user *user, size_t bytes,
+			     loff_t *position)
+{
+	return mappings_copy(file, user, NULL, bytes, *position);
 }
 
 static ssize_t mappings_write(struct file *file, const char __user *user, size_t bytes,
 			      loff_t *position)
 {
-	struct exerciser *exerciser = file_inode(file)->i_private;
-	ssize_t ret;
-	void *at;
-
-	mutex_lock(&exerciser->lock);
-	ret = mappings_find(file, bytes, *position, &at);
-	if (!ret)
-		ret = copy_from_user(at, user, bytes) ? -EFAULT : bytes;
-	mutex_unlock(&exerciser->lock);
-	return ret;
+	return mappings_copy(file, NULL, user, bytes, *position);
 }
 
 const struct file_operations exerciser_mappings_operations = {
