@@ -12,7 +12,6 @@
  * Drivers call these where they may sleep.
  */
 #include <linux/io.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>

@@ -19,10 +19,8 @@
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 
-#include "access.h"
 #include "ring.h"
 
 /* How often a producer that others are quicker than waits for the whole timeout. */

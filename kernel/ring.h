@@ -34,15 +34,16 @@ static __always_inline bool barkeep_ring_reserve(struct barkeep_ring *ring, u32 
 
 	for (;;) {
 		if (!barkeep_ring_has_room(ring, tail, headroom)) {
-			if (atomic_read(&ring->tail) == tail)
-				return false;
+			int seen = tail;
+
 			tail = atomic_read(&ring->tail);
+			if (tail == seen)
+				return false;
 		} else if (likely(atomic_try_cmpxchg(&ring->tail, &tail, tail + 1))) {
-			break;
+			*index = tail;
+			return true;
 		}
 	}
-	*index = tail;
-	return true;
 }
 
 static __always_inline void barkeep_ring_fill(struct barkeep_ring *ring, u32 index,

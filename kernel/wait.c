@@ -59,23 +59,20 @@ static struct wait_spell *wait_spell(void)
 	return spell;
 }
 
-/* On the only CPU no model runs while a driver spins that nothing preempts. */
-static bool wait_is_hopeless(void)
-{
-	return (num_online_cpus() == 1 && !preemptible()) ||
-	       wait_spell()->ns >= ATOMIC_SPELL_NS;
-}
-
 /* @hurry: the model may have stopped, and this may be one wait of many. */
 static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience *patience,
 		      bool hurry)
 {
+	u64 spell;
+
 	if (patience->may_sleep)
 		return hurry ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) : dev->timeout_ns;
-	if (wait_spell()->ns >= ATOMIC_SPELL_MAX_NS)
+	spell = wait_spell()->ns;
+	if (spell >= ATOMIC_SPELL_MAX_NS)
 		return 0;
-	return min_t(u64, dev->timeout_ns,
-		     hurry || wait_is_hopeless() ? ATOMIC_HOPELESS_NS : ATOMIC_MAX_NS);
+	/* On the only CPU no model runs while a driver spins that nothing preempts. */
+	hurry |= spell >= ATOMIC_SPELL_NS || (num_online_cpus() == 1 && !preemptible());
+	return min_t(u64, dev->timeout_ns, hurry ? ATOMIC_HOPELESS_NS : ATOMIC_MAX_NS);
 }
 
 /* An instruction of user space that is not to be finished. */
