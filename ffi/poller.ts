@@ -76,18 +76,21 @@ export class Poller {
 
   /**
    * Spins for an event of the only consumer, whose loop asks for one: cheaper
-   * than a promise that waits. False if others are awake, or it is time to look
-   * at the clock; then it has to be added.
+   * than a promise that waits. False if others are awake, or it is the event
+   * loop's turn; then it has to be added.
    */
   soon(ring: Ring): boolean {
     if (this.#awake.length > 0) return false;
-    while (this.#turns < clockMask) {
+    let turns = this.#turns;
+    while (turns <= clockMask || performance.now() < this.#yieldAt) {
+      if (turns > clockMask) turns = 0;
       if (ring.ready()) {
-        this.#turns = Math.min(this.#turns + workedTurns, clockMask);
+        this.#turns = turns + workedTurns;
         return true;
       }
-      this.#turns++;
+      turns++;
     }
+    this.#turns = turns;
     return false;
   }
 
