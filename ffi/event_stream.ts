@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import { abi } from "./abi.ts";
-import { byteEnables, type Piece, SplitAccess } from "./access.ts";
+import { byteEnables, type Piece, SplitAccess, type Widths } from "./access.ts";
 import { decodeNotice } from "./decode.ts";
 import type {
   AnsweredEvent,
@@ -10,11 +10,14 @@ import type {
   Write64Event,
   WriteEvent,
 } from "./events.ts";
-import { DirectRead, type PendingRead, PieceRead } from "./pending_read.ts";
+import { DirectRead, PieceRead } from "./pending_read.ts";
 import { type Consumer, type Poller, progress } from "./poller.ts";
 import type { Port } from "./port.ts";
 import type { RegisterPlace } from "./register_events.ts";
-import { noSlot, type Ring } from "./ring.ts";
+import { noSlot, type Ring, writeKind } from "./ring.ts";
+
+/** The widths of a BAR that says nothing of them. */
+const usual: Widths = { min: 1, max: 4 };
 
 /** A device's events as an async iterator; one at a time. */
 export class EventStream implements AsyncIterator<Event>, Consumer {
@@ -28,8 +31,12 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   readonly #poller: Poller;
   readonly #onEnd: () => void;
   #ended = false;
-  #read: PendingRead | undefined;
-  #write: { readonly slot: number; readonly ticket: number } | undefined;
+  /** The body has an access that waits: it stays at the head until completed. */
+  #holds = false;
+  /** The head's index then. */
+  #position = 0;
+  /** The read that it is, or the piece of it, if no {@link DirectRead}. */
+  #piece: PieceRead | undefined;
   #split: { access: SplitAccess; write: boolean; index: number } | undefined;
   #reported: FaultEvent | undefined;
   #next: PromiseWithResolvers<IteratorResult<Event>> | undefined;
@@ -52,7 +59,10 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     this.#settle();
     if (this.#ended) return this.#last();
     if (this.#next) return this.#next.promise.then(() => this.next());
-    if (this.#reported || this.#split || this.#poller.soon(this.ring)) {
+    if (
+      this.#reported || this.#split ||
+      this.#poller.soon(this.ring)
+    ) {
       const event = this.#take();
       if (event) return Promise.resolve({ value: event, done: false });
     }
@@ -81,29 +91,33 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     this.#end();
   }
 
-  /** The body is done with a write that waits; it may have left a read undone. */
+  /** The body is done with what it holds; it may have left a read undone. */
   #settle(): void {
-    const write = this.#write;
-    this.#write = undefined;
-    if (write && !this.#port.closed) {
-      this.ring.complete(write.slot, write.ticket, 0, 0);
-      if (this.ring.owesWake()) this.#port.wake();
-    }
-    const read = this.#read;
-    this.#read = undefined;
-    if (!read || read.completed || this.#port.closed) return;
-    read.refuse();
-    const { bar, offset, width, time, cpu } = read.event;
+    if (!this.#holds) return;
+    this.#holds = false;
+    const { ring } = this;
+    const piece = this.#piece;
+    this.#piece = undefined;
+    const done = piece ? piece.completed : ring.head !== this.#position;
+    if (done || this.#port.closed) return;
+    if ((ring.shape() & 0xffff) === writeKind) {
+      ring.complete(ring.slot(), ring.ticket(), 0, 0);
+      this.#release();
+    } else this.#refuse(piece);
+  }
+
+  /** Nobody completed a read. */
+  #refuse(piece: PieceRead | undefined): void {
+    const { ring } = this;
+    const { bar, time, cpu } = where(ring);
+    const { offset, width } = piece?.event ??
+      { offset: ring.offset(), width: ring.shape() >>> 24 };
+    const reason = "uncompleted";
+    this.#reported = { kind: "fault", reason, bar, offset, width, time, cpu };
     this.#port.uncompleted++;
-    this.#reported = {
-      kind: "fault",
-      reason: "uncompleted",
-      bar,
-      offset,
-      width,
-      time,
-      cpu,
-    };
+    if (piece) return piece.refuse();
+    ring.refuse(ring.slot(), ring.ticket());
+    this.#release();
   }
 
   #end(): void {
@@ -132,34 +146,48 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     const ring = this.ring;
     while (!this.#port.closed && ring.ready()) {
       const kind = ring.shape() & 0xffff;
-      const event = kind <= abi.EVENT_WRITE
-        ? this.#takeAccess(kind === abi.EVENT_WRITE)
+      const event = kind <= writeKind
+        ? this.#takeAccess(kind === writeKind)
         : decodeNotice(ring);
-      ring.release();
-      if (ring.owesWake()) this.#port.wake();
-      if (event?.kind === "plugged") this.#port.plugged();
-      if (event?.kind === "unplugged") {
-        this.#port.unplugged();
-        this.#ended = true;
-        this.#onEnd();
-      }
+      if (this.#holds) return event;
+      this.#release();
+      if (kind > writeKind) this.#heed(kind);
       if (event) return event;
     }
     return undefined;
+  }
+
+  /** It stays at the head until it is completed. */
+  #hold(event: Event): Event {
+    this.#holds = true;
+    this.#position = this.ring.head;
+    return event;
+  }
+
+  #release(): void {
+    this.ring.release();
+    if (this.ring.owesWake()) this.#port.wake();
+  }
+
+  /** What a notice is to the stream itself. */
+  #heed(kind: number): void {
+    if (kind === abi.EVENT_PLUGGED) this.#port.plugged();
+    if (kind !== abi.EVENT_UNPLUGGED) return;
+    this.#port.unplugged();
+    this.#ended = true;
+    this.#onEnd();
   }
 
   #takeAccess(write: boolean): Event | undefined {
     const ring = this.ring;
     if (ring.register() !== 0) return this.#takeRegister(write);
     const shape = ring.shape();
-    const bar = shape >>> 16 & 0xff;
-    const offset = ring.offset();
+    const widths = this.#port.widths[shape >>> 16 & 0xff] ?? usual;
     const width = shape >>> 24;
-    const widths = this.#port.widths[bar] ?? { min: 1, max: 4 };
-    const direct = width >= widths.min && width <= widths.max &&
-      offset % widths.min === 0;
-    if (direct && width <= 4) {
-      return write ? writeEvent(ring) : this.#read = new DirectRead(this.#port);
+    const direct = width <= 4 && width >= widths.min && width <= widths.max &&
+      ring.offset() % widths.min === 0;
+    if (direct) {
+      return write ? writeEvent(ring) : this.#hold(new DirectRead(this.#port));
     }
     const access = new SplitAccess(ring, widths);
     this.#split = { access, write, index: 0 };
@@ -174,16 +202,16 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     const width = ring.shape() >>> 24;
     const waits = ring.slot() !== noSlot;
     if (write) {
-      if (waits) this.#write = { slot: ring.slot(), ticket: ring.ticket() };
-      return registerWrite(ring, place);
+      const event = registerWrite(ring, place);
+      return waits ? this.#hold(event) : event;
     }
     if (!waits) return answered(ring, place);
-    if (width !== 8) return this.#read = new DirectRead(this.#port);
+    if (width !== 8) return this.#hold(new DirectRead(this.#port, place));
     const access = new SplitAccess(ring, { min: 8, max: 8 });
     const piece = access.pieces[0]!;
     const register = { ...place, byteEnables: ring.byteEnables() };
-    this.#read = new PieceRead(this.#port, { access, piece, register });
-    return this.#read.event;
+    this.#piece = new PieceRead(this.#port, { access, piece, register });
+    return this.#hold(this.#piece.event);
   }
 
   #takePiece(): Event | undefined {
@@ -209,9 +237,8 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
   }
 
   #readEvent(access: SplitAccess, piece: Piece): Event {
-    const read = new PieceRead(this.#port, { access, piece });
-    this.#read = read;
-    return read.event;
+    this.#piece = new PieceRead(this.#port, { access, piece });
+    return this.#hold(this.#piece.event);
   }
 }
 

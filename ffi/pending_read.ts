@@ -6,82 +6,65 @@ import type { Read64Event, ReadEvent } from "./events.ts";
 import type { Port } from "./port.ts";
 import type { RegisterPlace } from "./register_events.ts";
 
-/** A read that the body of a `for await` is asked for. */
-export interface PendingRead {
-  readonly event: ReadEvent | Read64Event;
-  /** Whether its body completed it. */
-  readonly completed: boolean;
-  /** Completes it as all-ones. */
-  refuse(): void;
-}
-
-/** The usual read: as wide as the model wants it. Is its own event. */
-export class DirectRead implements PendingRead, ReadEvent {
-  readonly kind = "read";
-  readonly bar: number;
-  readonly offset: number;
-  readonly width: 1 | 2 | 4;
-  readonly byteEnables: number;
-  readonly register?: string;
-  readonly index?: number;
-  readonly time: number;
-  readonly cpu: number;
+/**
+ * The usual read, as wide as the model wants it: the event that the body of a
+ * `for await` gets. It is at the ring's head until it is completed.
+ */
+export class DirectRead implements ReadEvent {
+  // Declared only: what is defined first and assigned then costs twice.
+  declare readonly kind: "read";
+  declare readonly bar: number;
+  declare readonly offset: number;
+  declare readonly width: 1 | 2 | 4;
+  declare readonly byteEnables: number;
+  declare readonly register?: string;
+  declare readonly index?: number;
+  declare readonly time: number;
+  declare readonly cpu: number;
   readonly #port: Port;
-  readonly #slot: number;
-  readonly #ticket: number;
-  #completed = false;
+  readonly #head: number;
 
   /** Takes the read at the head of the ring. */
-  constructor(port: Port) {
+  constructor(port: Port, place?: RegisterPlace) {
     const { ring } = port;
     const shape = ring.shape();
+    this.kind = "read";
     this.bar = shape >>> 16 & 0xff;
     this.offset = ring.offset();
     this.width = (shape >>> 24) as 1 | 2 | 4;
-    const place = port.registers.place(ring);
-    this.register = place?.register;
-    this.index = place?.index;
     this.byteEnables = place ? ring.byteEnables() : (1 << this.width) - 1;
+    if (place) {
+      this.register = place.register;
+      this.index = place.index;
+    }
     this.time = ring.time();
     this.cpu = ring.cpu();
     this.#port = port;
-    this.#slot = ring.slot();
-    this.#ticket = ring.ticket();
-  }
-
-  get event(): ReadEvent {
-    return this;
-  }
-
-  get completed(): boolean {
-    return this.#completed;
+    this.#head = ring.head;
   }
 
   complete(value: number): boolean {
     if ((value | 0) !== value && (value >>> 0) !== value) {
       throw new RangeError(wrongValue(value, this.width));
     }
-    if (this.#completed) throw again(this);
-    this.#completed = true;
     const port = this.#port;
-    const waits = !port.closed && port.ring.waits(this.#slot, this.#ticket);
-    if (!waits) return false;
-    port.ring.complete(this.#slot, this.#ticket, value, 0);
-    if (port.ring.owesWake()) port.wake();
-    return true;
-  }
-
-  refuse(): void {
-    const port = this.#port;
-    this.#completed = true;
-    port.ring.refuse(this.#slot, this.#ticket);
-    if (port.ring.owesWake()) port.wake();
+    const { ring } = port;
+    if (ring.head !== this.#head) throw again(this);
+    if (port.closed) return false;
+    const slot = ring.slot();
+    const ticket = ring.ticket();
+    const waits = ring.waits(slot, ticket);
+    if (waits) ring.complete(slot, ticket, value, 0);
+    ring.release();
+    if (ring.owesWake()) port.wake();
+    return waits;
   }
 }
 
 /** A piece of a read, or all of an 8-byte one. */
-export class PieceRead implements PendingRead {
+export class PieceRead {
   readonly event: ReadEvent | Read64Event;
+  /** Whether its body completed it. */
   completed = false;
   readonly #port: Port;
   readonly #access: SplitAccess;
@@ -117,9 +100,10 @@ export class PieceRead implements PendingRead {
       };
   }
 
+  /** Completes it as all-ones. */
   refuse(): void {
     this.completed = true;
-    this.#put(-1n);
+    this.#put(-1n, true);
   }
 
   #complete(value: number | bigint): boolean {
@@ -131,18 +115,20 @@ export class PieceRead implements PendingRead {
     if (this.completed) throw again(this.event);
     this.completed = true;
     const port = this.#port;
+    if (port.closed) return false;
     const { slot, ticket } = this.#access;
-    if (port.closed || !port.ring.waits(slot, ticket)) return false;
-    this.#put(BigInt(value));
-    return true;
+    const waits = port.ring.waits(slot, ticket);
+    this.#put(BigInt(value), waits);
+    return waits;
   }
 
-  #put(value: bigint): void {
+  #put(value: bigint, waits: boolean): void {
     const { ring } = this.#port;
     const access = this.#access;
     access.put(this.#piece, BigInt.asUintN(64, value));
     if (this.#piece !== access.pieces.at(-1)) return;
-    access.complete(ring);
+    if (waits) access.complete(ring);
+    ring.release();
     if (ring.owesWake()) this.#port.wake();
   }
 }

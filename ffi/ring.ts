@@ -28,30 +28,45 @@ const slotShift = Math.log2(abi["sizeof completion"] / 4);
 const completionValue = abi["completion.value"] / 4;
 const completionStatus = abi["completion.status"] / 4;
 const completionTicket = abi["completion.ticket"] / 4;
+const successful = abi.COMPLETION_SUCCESSFUL;
+const unsupported = abi.COMPLETION_UNSUPPORTED;
 const stateWord = abi["status.state"] / 4;
 const sleepersWord = abi["status.sleepers"] / 4;
 const waitingWord = abi["status.waiting"] / 4;
+
+// For every event: to look something up in so large a table takes time in V8.
+/** Kind of an event that is a read. */
+export const readKind: number = abi.EVENT_READ;
+/** Kind of an event that is a write; those above are no accesses. */
+export const writeKind: number = abi.EVENT_WRITE;
 
 /** {@link Ring.slot} of an event that waits for nothing. */
 export const noSlot: number = abi.NO_SLOT | 0;
 
 const own = new Int32Array(1);
 
-/** Compilers move no access to a typed array across an atomic one. */
+/**
+ * Has what is loaded over and over be loaded: compilers move no load of a typed array across a
+ * store to another one, which might be of the same memory, and leave out no
+ * store that changes what is there. An atomic access would do as well, for the
+ * price of a locked instruction in JavaScriptCore and of a call in V8.
+ */
 function fence(): void {
-  Atomics.load(own, 0);
+  own[0]!++;
 }
 
 /**
  * The event ring and the completion slots, seen from the model. The fields are
  * those of the entry at the head, and valid while {@link Ring.ready} is true.
  *
- * Ordering: `sequence` is loaded before the rest of an entry; the head and a
- * completion's `ticket` are stored after all else, through Atomics. What the
- * kernel writes is mapped read-only, and JavaScriptCore compiles Atomics.load
- * to an addition of zero, which faults there. So these loads are plain ones, and
- * {@link fence} keeps the compiler from moving them; the CPU, an x86, does not
- * reorder loads.
+ * Ordering: `sequence` is loaded before the rest of an entry; a completion's
+ * `ticket` is stored after the rest of its slot, and the head after all else.
+ * The CPU, an x86, reorders neither loads nor stores with their like, and
+ * compilers are kept from it by {@link fence} and by stores being to arrays of
+ * one type. {@link Ring.release} alone is a full barrier: what is completed
+ * before it is seen by then. Atomics.load is of no use here: JavaScriptCore
+ * compiles it to an addition of zero, which faults on memory that is mapped
+ * read-only, as what the kernel writes is.
  */
 export class Ring {
   readonly #entries: Int32Array;
@@ -59,8 +74,8 @@ export class Ring {
   readonly #completions: Int32Array;
   readonly #status: Int32Array;
   readonly #mask: number;
-  /** Free-running, as an int32. */
-  #head: number;
+  /** Index of the head entry: free-running, as an int32. */
+  head: number;
   /** Index of the head entry's first word. */
   #at: number;
 
@@ -70,22 +85,23 @@ export class Ring {
     this.#completions = new Int32Array(memory.completions);
     this.#status = new Int32Array(memory.status);
     this.#mask = (this.#entries.length >>> entryShift) - 1;
-    this.#head = this.#control[headWord]!;
-    this.#at = (this.#head & this.#mask) << entryShift;
+    this.head = this.#control[headWord]!;
+    this.#at = (this.head & this.#mask) << entryShift;
   }
 
   /** Whether there is an event at the head. */
   ready(): boolean {
-    const sequence = this.#entries[this.#at];
+    if (this.#entries[this.#at] === (this.head + 1 | 0)) return true;
     fence();
-    return sequence === (this.#head + 1 | 0);
+    return false;
   }
 
   /** Moves on to the next event; its entry is the kernel's again. */
   release(): void {
-    this.#head = this.#head + 1 | 0;
-    this.#at = (this.#head & this.#mask) << entryShift;
-    Atomics.store(this.#control, headWord, this.#head);
+    const head = this.head + 1 | 0;
+    this.head = head;
+    this.#at = (head & this.#mask) << entryShift;
+    Atomics.store(this.#control, headWord, head);
   }
 
   /** Kind, BAR and width in one word: `kind | bar << 16 | width << 24`. */
@@ -137,32 +153,36 @@ export class Ring {
 
   /** Nanoseconds on CLOCK_MONOTONIC. */
   time(): number {
+    const entries = this.#entries;
     const at = this.#at + timeWord;
-    return this.#entries[at + 1]! * 2 ** 32 + (this.#entries[at]! >>> 0);
+    return entries[at + 1]! * 2 ** 32 + (entries[at]! >>> 0);
   }
 
-  /** Completes an access of up to 8 bytes. */
+  /** Completes an access of up to 8 bytes; {@link Ring.release} is to follow. */
   complete(slot: number, ticket: number, low: number, high: number): void {
+    const completions = this.#completions;
     const at = slot << slotShift;
-    this.#completions[at + completionValue] = low;
-    this.#completions[at + completionValue + 1] = high;
-    this.#completions[at + completionStatus] = abi.COMPLETION_SUCCESSFUL;
-    Atomics.store(this.#completions, at + completionTicket, ticket);
+    completions[at + completionValue] = low;
+    completions[at + completionValue + 1] = high;
+    completions[at + completionStatus] = successful;
+    completions[at + completionTicket] = ticket;
   }
 
-  /** Completes a read of up to 16 bytes with four words. */
+  /** The same of a read of up to 16 bytes, with four words. */
   completeWords(slot: number, ticket: number, words: Int32Array): void {
-    this.#completions.set(words, (slot << slotShift) + completionValue);
+    const completions = this.#completions;
     const at = slot << slotShift;
-    this.#completions[at + completionStatus] = abi.COMPLETION_SUCCESSFUL;
-    Atomics.store(this.#completions, at + completionTicket, ticket);
+    completions.set(words, at + completionValue);
+    completions[at + completionStatus] = successful;
+    completions[at + completionTicket] = ticket;
   }
 
-  /** Completes a read as Unsupported Request: all-ones. */
+  /** The same of a read as Unsupported Request: all-ones. */
   refuse(slot: number, ticket: number): void {
+    const completions = this.#completions;
     const at = slot << slotShift;
-    this.#completions[at + completionStatus] = abi.COMPLETION_UNSUPPORTED;
-    Atomics.store(this.#completions, at + completionTicket, ticket);
+    completions[at + completionStatus] = unsupported;
+    completions[at + completionTicket] = ticket;
   }
 
   /** Whether the access still waits in its slot. */
@@ -171,10 +191,7 @@ export class Ring {
     return this.#status[waitingWord + slot] === ticket;
   }
 
-  /**
-   * Whether accesses sleep, so that the completion or release just made, which
-   * was a full barrier, owes a wake.
-   */
+  /** Whether accesses sleep, so that the release just made owes a wake. */
   owesWake(): boolean {
     return this.#status[sleepersWord] !== 0;
   }

@@ -9,7 +9,7 @@ import { isWord } from "./mistakes.ts";
 import { type Consumer, type Poller, progress } from "./poller.ts";
 import type { Port } from "./port.ts";
 import { RegisterEvents } from "./register_events.ts";
-import { noSlot, type Ring } from "./ring.ts";
+import { noSlot, readKind, type Ring, writeKind } from "./ring.ts";
 
 /** Events that one poll handles at most, so that other devices get theirs. */
 const budget = 16;
@@ -109,14 +109,14 @@ export class ServeLoop implements Consumer {
         const width = shape >>> 24;
         const offset = ring.offset();
         const register = ring.register();
-        const direct = register === 0 && kind <= abi.EVENT_WRITE &&
+        const direct = register === 0 && kind <= writeKind &&
           (offset & this.#alignment[bar]!) === 0 &&
           this.#routes[bar << 4 | width] === route.number;
         let pending: Awaitable<void> | undefined;
         if (!direct) {
           if (kind === abi.EVENT_UNPLUGGED) return this.#unplugged();
           pending = this.#other(kind);
-        } else if (kind === abi.EVENT_READ) {
+        } else if (kind === readKind) {
           const value = this.#read(offset, width, bar);
           if (isWord(value)) {
             ring.complete(ring.slot(), ring.ticket(), value, 0);
@@ -149,16 +149,16 @@ export class ServeLoop implements Consumer {
   /** Accesses to registers, those that take more than one call, rare events. */
   #other(kind: number): Promise<void> | undefined {
     const ring = this.ring;
-    if (kind <= abi.EVENT_WRITE && ring.register() !== 0) {
+    if (kind <= writeKind && ring.register() !== 0) {
       return ring.slot() === noSlot
         ? this.#registerTold(kind)
         : this.#registerWaits(kind);
     }
-    if (kind === abi.EVENT_READ || kind === abi.EVENT_WRITE) {
+    if (kind === readKind || kind === writeKind) {
       const bar = ring.shape() >>> 16 & 0xff;
       const widths = this.#port.widths[bar] ?? { min: 1, max: 4 };
       const access = new SplitAccess(ring, widths);
-      return kind === abi.EVENT_READ
+      return kind === readKind
         ? this.#readPieces(access, 0)
         : this.#writePieces(access, 0);
     }
@@ -176,7 +176,7 @@ export class ServeLoop implements Consumer {
   #registerTold(kind: number): Promise<void> | undefined {
     const ring = this.ring;
     const register = ring.register();
-    if (kind === abi.EVENT_WRITE) return this.#registerWrite(register);
+    if (kind === writeKind) return this.#registerWrite(register);
     const read = this.#registers.reads[register];
     if (!read) return undefined;
     const value = ring.shape() >>> 24 === 8
@@ -193,7 +193,7 @@ export class ServeLoop implements Consumer {
     const slot = ring.slot();
     const ticket = ring.ticket();
     const turn = this.#turn;
-    if (kind === abi.EVENT_WRITE) {
+    if (kind === writeKind) {
       const pending = this.#registerWrite(register);
       if (!pending) return void ring.complete(slot, ticket, 0, 0);
       return pending.then(() => {
@@ -357,7 +357,7 @@ export class ServeLoop implements Consumer {
       }
       goOn();
     });
-    if ((shape & 0xffff) > abi.EVENT_WRITE) return;
+    if ((shape & 0xffff) > writeKind) return;
     const slot = ring.slot();
     if (slot === noSlot) return;
     const ticket = ring.ticket();
@@ -378,7 +378,7 @@ export class ServeLoop implements Consumer {
     if (this.#port.closed) return;
     const ring = this.ring;
     this.#fail(error, this.#describe());
-    const access = (ring.shape() & 0xffff) <= abi.EVENT_WRITE;
+    const access = (ring.shape() & 0xffff) <= writeKind;
     const slot = ring.slot();
     if (access && slot !== noSlot) ring.refuse(slot, ring.ticket());
   }
@@ -388,7 +388,7 @@ export class ServeLoop implements Consumer {
     const ring = this.ring;
     const shape = ring.shape();
     const kind = shape & 0xffff;
-    if (kind !== abi.EVENT_READ && kind !== abi.EVENT_WRITE) {
+    if (kind !== readKind && kind !== writeKind) {
       return decodeNotice(ring)?.kind ?? `event ${kind}`;
     }
     const offset = ring.offset();
@@ -466,7 +466,7 @@ function describeAccess(
   offset: number,
   where: string | undefined,
 ): string {
-  const kind = (shape & 0xffff) === abi.EVENT_READ ? "read" : "write";
+  const kind = (shape & 0xffff) === readKind ? "read" : "write";
   if (where) return `a ${kind} of ${where}`;
   return `a ${shape >>> 24}-byte ${kind} of BAR ${shape >>> 16 & 0xff} at ${
     hex(offset)
