@@ -87,19 +87,20 @@ __attribute__((noinline)) static uint64_t do_step(const uint8_t *at)
 	return stepped;
 }
 
+/* Bits that a load has to clear are set before. */
 static uint64_t load(unsigned int width, const uint8_t *at)
 {
-	uint64_t value = 0;
+	uint64_t value = ~UINT64_C(0);
 
 	switch (width) {
 	case 1:
-		asm volatile("movzbl %1, %k0" : "=r"(value) : "m"(*at));
+		asm volatile("movzbl %1, %k0" : "+r"(value) : "m"(*at));
 		break;
 	case 2:
-		asm volatile("movzwl %1, %k0" : "=r"(value) : "m"(*(const uint16_t *)at));
+		asm volatile("movzwl %1, %k0" : "+r"(value) : "m"(*(const uint16_t *)at));
 		break;
 	case 4:
-		asm volatile("movl %1, %k0" : "=r"(value) : "m"(*(const uint32_t *)at));
+		asm volatile("movl %1, %k0" : "+r"(value) : "m"(*(const uint32_t *)at));
 		break;
 	case 8:
 		asm volatile("movq %1, %0" : "=r"(value) : "m"(*(const uint64_t *)at));
