@@ -136,9 +136,14 @@ static void scribble_head(struct shared *shared, uint64_t random)
 	shared->control->head = random;
 }
 
+/* And goes to sleep now and then, wherever its head is. */
 static void scribble_sleeping(struct shared *shared, uint64_t random)
 {
+	struct barkeep_wait wait = { .size = sizeof(wait), .timeout_ns = random >> 16 & 0x3fff };
+
 	shared->control->sleeping = random & 1 ? random : 0;
+	if (!(random >> 8 & 0xf))
+		ioctl(shared->device, BARKEEP_WAIT, &wait);
 }
 
 static void scribble_word(struct shared *shared, uint64_t random)
