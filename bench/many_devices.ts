@@ -12,6 +12,7 @@ export const paths: readonly Path[] = [postedWrite, kernelRead, handlerRead]
     title: `${path.title}: 64 devices`,
     scene: "crowd",
     against: "handlers",
+    floors: path.floors.map((floor) => floor === "fault" ? "irq_work" : floor),
     contract: 1.2,
     runtime: false,
     oneCpu: false,

@@ -9,6 +9,7 @@ export const path: Path = {
   title: `${kernelRead.title}: 4,096 mappings`,
   scene: "mapped",
   against: "handlers",
+  floors: ["irq_work"],
   how: { by: "driver", name: "mapped" },
   contract: 1.2,
   oneCpu: false,

@@ -99,7 +99,8 @@ export interface Path {
   readonly floors: readonly Floor[];
   /**
    * Compares it with itself in another scene instead, where the floors correct
-   * for what the machine did meanwhile.
+   * for what the machine did meanwhile. Not by `fault`: with the module loaded,
+   * that is a look among all mappings as well.
    */
   readonly against?: Scene;
   /** p50 is to be at most so many times the floors; without, it is reported. */

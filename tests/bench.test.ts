@@ -100,8 +100,8 @@ test("many mappings are compared with one, in the same way", () => {
   assert.ok(mapped);
   assert.deepEqual([mapped.against, mapped.contract], ["handlers", 1.2]);
   const rounds = [{
-    ...round("handlers", { fault: 50, mapped: 60 }),
-    ...round("mapped", { fault: 100, mapped: 180 }),
+    ...round("handlers", { irq_work: 50, mapped: 60 }),
+    ...round("mapped", { irq_work: 100, mapped: 180 }),
   }];
   const row = rowOf(
     summarise([mapped], { runtime: "deno", rounds }),
@@ -110,6 +110,15 @@ test("many mappings are compared with one, in the same way", () => {
   assert.equal(row.floor, "alone");
   assert.equal(row.ratio, 1.5);
   assert.ok(isOutside(row), "whatever serves the model");
+});
+
+test("what a scene makes slower corrects for no path in it", () => {
+  const compared = paths.filter(({ against }) => against !== undefined);
+  assert.equal(compared.length, 4);
+  for (const { title, floors } of compared) {
+    assert.ok(!floors.includes("fault"), `${title}: ${floors}`);
+    assert.ok(floors.length > 0, title);
+  }
 });
 
 test("a round that lacks a path or a floor is an error that names it", () => {
