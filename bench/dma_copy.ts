@@ -29,6 +29,7 @@ export const path: Path = {
   },
   floors: ["memcpy"],
   contract: 1.25,
+  runtime: true,
 };
 
 if (import.meta.main) await main([path]);

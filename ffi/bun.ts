@@ -30,7 +30,7 @@ export async function loadBun(path: string): Promise<Runtime> {
     calls,
     toArrayBuffer: (address, bytes) =>
       ffi.toArrayBuffer(Number(address), 0, bytes),
-    addressOf: (memory) => BigInt(ffi.ptr(memory)),
+    addressOf: (memory) => ffi.ptr(memory),
     createWaiter: (onReady) => new BunWaiter(calls, onReady),
   };
 }

@@ -32,7 +32,7 @@ export function loadDeno(path: string): Runtime {
       return Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
     },
     addressOf: (memory) =>
-      Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory)),
+      Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory))),
     createWaiter: (onReady) => new DenoWaiter(calls, { wait, onReady }),
   };
 }

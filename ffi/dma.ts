@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT
 
 import { abi, errno } from "./abi.ts";
+import { checkSegment, type DmaSegment, SegmentTable } from "./dma_segments.ts";
 import {
   type BarkeepError,
   DmaFault,
   type DmaMapping,
   type DmaReason,
-  hex,
 } from "./errors.ts";
 import type { Port } from "./port.ts";
 
-/** One copy between host memory, by bus address, and the model's. */
-export type DmaSegment =
-  /** The device reads host memory. */
-  | { readonly from: number | bigint; readonly to: Uint8Array }
-  /** The device writes host memory. */
-  | { readonly from: Uint8Array; readonly to: number | bigint };
+export type { DmaSegment } from "./dma_segments.ts";
 
 /**
  * A device's access to the memory that its driver mapped for it. Addresses are
@@ -83,10 +78,12 @@ const directions: readonly DmaMapping["direction"][] = [
 /** The DMA of the device at a port. */
 export class PortDma implements Dma {
   readonly #port: Port;
+  readonly #table: SegmentTable;
   readonly #result = new DataView(new ArrayBuffer(abi["sizeof dma"]));
 
   constructor(port: Port) {
     this.#port = port;
+    this.#table = new SegmentTable(port.runtime);
   }
 
   read(address: number | bigint, length: number): Uint8Array<ArrayBuffer> {
@@ -104,52 +101,30 @@ export class PortDma implements Dma {
 
   copy(segments: readonly DmaSegment[]): void {
     this.#port.mustBeOpen("do DMA");
-    const left = segments.map(checked).filter(({ bytes }) => bytes.length > 0);
+    segments.forEach(checkSegment);
     let first = 0;
-    while (first < left.length) {
-      const batch = left.slice(first, first + abi.DMA_SEGMENTS_MAX);
-      first += this.#copy(batch, first);
-    }
+    while (first < segments.length) first += this.#copy(segments, first);
   }
 
   /** Returns how many segments were copied; fewer than all after a signal. */
-  #copy(segments: readonly Segment[], first: number): number {
-    const { runtime, device } = this.#port;
-    const size = abi["sizeof dma_segment"];
-    const table = new DataView(new ArrayBuffer(segments.length * size));
-    segments.forEach(({ address, bytes, operation }, index) => {
-      const at = index * size;
-      const buffer = runtime.addressOf(bytes);
-      table.setBigUint64(
-        at + abi["dma_segment.address"],
-        BigInt(address),
-        true,
-      );
-      table.setBigUint64(at + abi["dma_segment.buffer"], buffer, true);
-      table.setBigUint64(
-        at + abi["dma_segment.length"],
-        BigInt(bytes.length),
-        true,
-      );
-      table.setUint32(at + abi["dma_segment.operation"], operation, true);
-    });
+  #copy(segments: readonly DmaSegment[], first: number): number {
+    const { runtime: { calls }, device } = this.#port;
+    const count = this.#table.fill(segments, first);
     const result = this.#result;
-    const { calls } = runtime;
-    const returned = calls.barkeep_dma(device, table, segments.length, result);
-    if (returned >= 0) return segments.length;
+    const words = this.#table.words;
+    const returned = calls.barkeep_dma(device, words, count, result);
+    if (returned >= 0) return count;
     const done = result.getUint32(abi["dma.done"], true);
     if (returned === -errno.EINTR) return done;
-    const segment = segments[done];
-    if (returned === -errno.EACCES && segment) {
-      throw this.#fault(segment, first + done);
+    const failed = segments[first + done];
+    if (returned === -errno.EACCES && failed) {
+      throw this.#fault(failed, first + done);
     }
     throw this.#port.error("do DMA", returned);
   }
 
-  #fault(
-    { address: start, bytes, operation }: Segment,
-    segment: number,
-  ): BarkeepError {
+  #fault({ from, to }: DmaSegment, segment: number): BarkeepError {
+    const reads = to instanceof Uint8Array;
     const result = this.#result;
     const wide = (offset: number): number =>
       Number(result.getBigUint64(offset, true));
@@ -158,10 +133,10 @@ export class PortDma implements Dma {
       directions[result.getUint32(abi["dma.nearest_direction"], true)] ??
         "both";
     return new DmaFault({
-      start: Number(start),
+      start: Number(reads ? from : to),
       address: wide(abi["dma.address"]),
-      length: bytes.length,
-      operation: operation === abi.DMA_READ ? "read" : "write",
+      length: reads ? to.length : (from as Uint8Array).length,
+      operation: reads ? "read" : "write",
       reason: reasons[result.getUint32(abi["dma.reason"], true)] ?? "unmapped",
       nearest: length > 0
         ? { address: wide(abi["dma.nearest_address"]), length, direction }
@@ -169,65 +144,4 @@ export class PortDma implements Dma {
       segment,
     });
   }
-}
-
-interface Segment {
-  readonly address: number | bigint;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly operation: number;
-}
-
-/** Shared memory is not taken: not every FFI knows its address. */
-function isOwn(bytes: unknown): bytes is Uint8Array<ArrayBuffer> {
-  return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer;
-}
-
-const addressEnd = 1n << 64n;
-
-/** Whether it can only have been meant as an address. */
-function isNumeric(value: unknown): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
-}
-
-function isAddress(value: unknown): value is number | bigint {
-  if (typeof value === "bigint") return value >= 0n && value < addressEnd;
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function checked({ from, to }: DmaSegment): Segment {
-  const outwards = from instanceof Uint8Array ||
-    !((to as unknown) instanceof Uint8Array) && isNumeric(to);
-  const address: unknown = outwards ? to : from;
-  const bytes: unknown = outwards ? from : to;
-  if (!isAddress(address)) {
-    throw new RangeError(
-      `DMA at ${
-        String(address)
-      }: a bus address is a whole number below 2^53, ` +
-        "or a bigint below 2^64",
-    );
-  }
-  if (!isOwn(bytes)) {
-    const shared = bytes instanceof Uint8Array;
-    throw new TypeError(
-      `DMA at ${hex(address)}: the bytes are ` +
-        (shared
-          ? "shared: copy them (bytes.slice())"
-          : `${named(bytes)}: give a Uint8Array`),
-    );
-  }
-  return {
-    address,
-    bytes,
-    operation: outwards ? abi.DMA_WRITE : abi.DMA_READ,
-  };
-}
-
-/** What a value is, as messages say it: `an Array`, `a number`. */
-function named(value: unknown): string {
-  if (value === undefined || value === null) return String(value);
-  const name = typeof value === "object"
-    ? value.constructor?.name ?? "object"
-    : typeof value;
-  return `${/^[AEIOaeio]/.test(name) ? "an" : "a"} ${name}`;
 }

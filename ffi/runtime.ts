@@ -16,7 +16,7 @@ export interface Runtime {
    */
   toArrayBuffer(address: bigint, bytes: number): ArrayBuffer;
   /** The address of memory, which must be kept alive while it is used. */
-  addressOf(memory: Memory): bigint;
+  addressOf(memory: Memory): number;
   /**
    * Makes the process's waiter.
    *
