@@ -162,7 +162,7 @@ export class Poller {
   #sleep(consumer: Consumer, index: number): void {
     const { ring } = consumer;
     ring.setSleeping(true);
-    // The last look comes after the flag, as the producers' comes before it.
+    // The look that counts is the kernel's, when it is armed; this one is cheaper.
     if (ring.ready()) {
       ring.setSleeping(false);
       return;

@@ -11,9 +11,10 @@
  * reserved. A consumer that lies loses its own events and nothing else.
  *
  * Ordering. Publishing: smp_store_release() of sequence, with the consumer's
- * acquire load. Sleeping: the consumer sets control.sleeping and then looks at
- * the ring, the producer publishes and then looks at control.sleeping, with a
- * full barrier between on both sides, so that one sees the other.
+ * acquire load. Sleeping: the consumer sets control.sleeping, enters the kernel and
+ * there looks at the tail; the producer moves the tail, publishes and then looks at
+ * control.sleeping. Moving the tail is the full barrier on its side, so that one sees
+ * the other. What is reserved keeps the consumer awake: it is published in a moment.
  *
  * The way of an event with room is inline, in ring.h.
  */
@@ -303,14 +304,16 @@ void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice)
 	barkeep_ring_flush(dev);
 }
 
-/* Whether the consumer has something to read, or nothing to wait for any more. */
+/*
+ * Whether the consumer has something to read, now or in a moment, or nothing to wait for
+ * any more.
+ */
 bool barkeep_ring_readable(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
-	u32 head = READ_ONCE(ring->control->head);
 
-	/* Pairs with the release in barkeep_ring_fill(). */
-	if (smp_load_acquire(&ring->entries[head & (ring->size - 1)].sequence) == head + 1)
+	/* After control.sleeping is set: pairs with the reservation in barkeep_ring_put(). */
+	if (atomic_read(&ring->tail) != READ_ONCE(ring->control->head))
 		return true;
 	return READ_ONCE(dev->status->state) == BARKEEP_STATE_GONE;
 }

@@ -50,6 +50,8 @@ static __always_inline void barkeep_ring_fill(struct barkeep_ring *ring, u32 ind
 					      const struct barkeep_event *event)
 {
 	struct barkeep_event *entry = &ring->entries[index & (ring->size - 1)];
+	/* First: the consumer looks at the entry all the time, so it is filled in one go. */
+	u64 time = ktime_get_mono_fast_ns();
 
 	entry->kind = event->kind;
 	entry->bar = event->bar;
@@ -57,7 +59,7 @@ static __always_inline void barkeep_ring_fill(struct barkeep_ring *ring, u32 ind
 	entry->offset = event->offset;
 	entry->value = event->value;
 	entry->value_high = event->value_high;
-	entry->time = ktime_get_mono_fast_ns();
+	entry->time = time;
 	entry->cpu = smp_processor_id();
 	entry->slot = event->slot;
 	entry->ticket = event->ticket;
@@ -91,8 +93,7 @@ static __always_inline bool barkeep_ring_put(struct barkeep_device *dev,
 	if (unlikely(!reserved))
 		return false;
 
-	/* Pairs with the consumer's between setting sleeping and looking at the entry. */
-	smp_mb();
+	/* The reservation was a full barrier: pairs with barkeep_ring_readable(). */
 	if (unlikely(READ_ONCE(ring->control->sleeping)))
 		barkeep_ring_rouse(dev, held);
 	return true;

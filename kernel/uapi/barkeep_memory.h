@@ -182,7 +182,7 @@ struct barkeep_completion {
  * @__pad0: ignored; keeps the two words on cache lines of their own
  * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
  *	about to be: whoever publishes an event then wakes it. The model sets
- *	it with sequentially consistent order before its last look at the ring
+ *	it with sequentially consistent order before it calls either
  * @__pad1: ignored
  */
 struct barkeep_control {
