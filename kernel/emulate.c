@@ -43,8 +43,9 @@ static void target_release(const struct barkeep_target *target)
 		barkeep_device_put(target->bar->dev);
 }
 
-static bool read_within_page(struct barkeep_emulation *emulation, unsigned long address,
-			     unsigned int width, u64 *value)
+static __always_inline bool read_within_page(struct barkeep_emulation *emulation,
+					     unsigned long address, unsigned int width,
+					     u64 *value)
 {
 	struct barkeep_target target;
 
@@ -55,8 +56,9 @@ static bool read_within_page(struct barkeep_emulation *emulation, unsigned long 
 	return true;
 }
 
-static bool write_within_page(struct barkeep_emulation *emulation, unsigned long address,
-			      unsigned int width, u64 value)
+static __always_inline bool write_within_page(struct barkeep_emulation *emulation,
+					      unsigned long address, unsigned int width,
+					      u64 value)
 {
 	struct barkeep_target target;
 	bool ok;

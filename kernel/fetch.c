@@ -30,21 +30,27 @@ struct fetch_entry {
 
 static DEFINE_PER_CPU(struct fetch_entry[1 << FETCH_BITS], fetch_entries);
 
+/* Whether the bytes at @ip are those that @entry is of. */
+static __always_inline bool fetch_is_same(const struct fetch_entry *entry, unsigned long ip)
+{
+	u64 low, high;
+
+	__get_kernel_nofault(&low, (void *)ip, u64, fault);
+	__get_kernel_nofault(&high, (void *)(ip + sizeof(low)), u64, fault);
+	return entry->bytes.half[0] == low && entry->bytes.half[1] == high;
+fault:
+	return false;
+}
+
 /* The bytes at @ip; fewer than an instruction can have, at the end of its page. */
 static unsigned int fetch_read(unsigned long ip, union fetch_bytes *bytes)
 {
 	unsigned int count = PAGE_SIZE - offset_in_page(ip);
 
-	if (likely(count >= sizeof(*bytes))) {
-		__get_kernel_nofault(&bytes->half[0], (void *)ip, u64, fault);
-		__get_kernel_nofault(&bytes->half[1], (void *)(ip + 8), u64, fault);
+	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, sizeof(bytes->byte)))
 		return BARKEEP_INSTRUCTION_MAX;
-	}
-	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, BARKEEP_INSTRUCTION_MAX))
-		return BARKEEP_INSTRUCTION_MAX;
-	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, count))
+	if (count < sizeof(bytes->byte) && !copy_from_kernel_nofault(bytes->byte, (void *)ip, count))
 		return count;
-fault:
 	return 0;
 }
 
@@ -73,26 +79,26 @@ static bool fetch_decode(const union fetch_bytes *bytes, unsigned int count,
 	return bytes->byte[0] != INT3_INSN_OPCODE;
 }
 
+static noinline bool fetch_anew(struct fetch_entry *entry, unsigned long ip,
+				struct barkeep_instruction *insn)
+{
+	union fetch_bytes bytes = {};
+
+	if (!fetch_decode(&bytes, fetch_read(ip, &bytes), insn))
+		return false;
+	if (!in_nmi())
+		*entry = (struct fetch_entry){ bytes, *insn };
+	return true;
+}
+
 /* False where there is no instruction that anything can be done with. */
 bool barkeep_fetch(unsigned long ip, struct barkeep_instruction *insn)
 {
-	union fetch_bytes bytes = {};
-	unsigned int count = fetch_read(ip, &bytes);
-	struct fetch_entry *entry;
+	struct fetch_entry *entry = this_cpu_ptr(&fetch_entries[hash_long(ip, FETCH_BITS)]);
 
-	if (unlikely(in_nmi()))
-		return fetch_decode(&bytes, count, insn);
-	entry = this_cpu_ptr(&fetch_entries[hash_long(ip, FETCH_BITS)]);
-	/* Of no bytes at all there is nothing to remember: length is then 0. */
-	if (likely(entry->bytes.half[0] == bytes.half[0] &&
-		   entry->bytes.half[1] == bytes.half[1] &&
-		   entry->insn.length && entry->insn.length <= count)) {
-		*insn = entry->insn;
-		return true;
-	}
-	if (!fetch_decode(&bytes, count, insn))
-		return false;
-	entry->bytes = bytes;
-	entry->insn = *insn;
+	/* One that nothing was put into is not of zeros: its length is 0. */
+	if (unlikely(in_nmi() || !entry->insn.length || !fetch_is_same(entry, ip)))
+		return fetch_anew(entry, ip, insn);
+	*insn = entry->insn;
 	return true;
 }

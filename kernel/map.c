@@ -139,7 +139,7 @@ static void map_forget(struct barkeep_mapping *mapping)
 /* Of a mapping that is not found any more. */
 static void map_destroy(struct barkeep_mapping *mapping)
 {
-	/* From here on the addresses may be another's: see barkeep_map_touch(). */
+	/* From here on the addresses may be another's: see barkeep_map_page(). */
 	raw_spin_lock_irq(&mapping->lock);
 	mapping->gone = true;
 	raw_spin_unlock_irq(&mapping->lock);
@@ -155,16 +155,12 @@ static void map_destroy(struct barkeep_mapping *mapping)
  * Neither waits nor reclaims; where there is no memory at once, access.c has another
  * way. While the device does not decode, the page stays away and reads as all-ones.
  */
-bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
+bool barkeep_map_page(struct barkeep_mapping *mapping, unsigned long address, unsigned long n)
 {
 	struct barkeep_bar_memory *bar = mapping->extent.bar;
-	u64 offset = mapping->extent.offset + (address - mapping->extent.start);
-	unsigned long n = offset >> PAGE_SHIFT;
 	struct page *page;
 	bool again;
 
-	if (likely(bar->policy[n] != BARKEEP_POLICY_MEMORY))
-		return false;
 	if (!READ_ONCE(bar->dev->config.decoding) || in_nmi())
 		return false;
 	page = barkeep_bar_page(bar, n, GFP_NOWAIT | __GFP_NOWARN);

@@ -71,7 +71,17 @@ void barkeep_map_exit(void);
 int barkeep_map_whole(struct barkeep_bar_memory *bar);
 void barkeep_map_forget(struct barkeep_bar_memory *bar);
 struct barkeep_mapping *barkeep_map_find(unsigned long address);
-bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address);
+bool barkeep_map_page(struct barkeep_mapping *mapping, unsigned long address, unsigned long n);
+
+/* Inline is what has nothing to do, as nearly always. */
+static inline bool barkeep_map_touch(struct barkeep_mapping *mapping, unsigned long address)
+{
+	const struct barkeep_extent *extent = &mapping->extent;
+	unsigned long n = (extent->offset + (address - extent->start)) >> PAGE_SHIFT;
+
+	return unlikely(extent->bar->policy[n] == BARKEEP_POLICY_MEMORY) &&
+	       barkeep_map_page(mapping, address, n);
+}
 
 /* doors.c: ways to map a BAR other than ioremap() */
 int barkeep_doors_init(void);

@@ -119,15 +119,15 @@ static const struct barkeep_register *register_part(const struct register_access
 	return reg;
 }
 
-/* Whether an access is of no register at all. */
+/* Whether an access that begins in no register is of none at all. */
 static bool register_none(const struct barkeep_bar_memory *bar, u64 offset, unsigned int width)
 {
 	const u16 *numbers = bar->registers[offset >> PAGE_SHIFT].numbers;
-	unsigned int first = offset_in_page(offset), unit;
+	unsigned int first = offset_in_page(offset) >> bar->register_shift;
+	unsigned int last = (offset_in_page(offset) + width - 1) >> bar->register_shift;
 
-	for (unit = first >> bar->register_shift;
-	     unit <= (first + width - 1) >> bar->register_shift; unit++) {
-		if (numbers[unit])
+	while (first < last) {
+		if (numbers[++first])
 			return false;
 	}
 	return true;
