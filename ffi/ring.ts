@@ -63,10 +63,11 @@ function fence(): void {
  * `ticket` is stored after the rest of its slot, and the head after all else.
  * The CPU, an x86, reorders neither loads nor stores with their like, and
  * compilers are kept from it by {@link fence} and by stores being to arrays of
- * one type. {@link Ring.release} alone is a full barrier: what is completed
- * before it is seen by then. Atomics.load is of no use here: JavaScriptCore
- * compiles it to an addition of zero, which faults on memory that is mapped
- * read-only, as what the kernel writes is.
+ * one type. {@link Ring.release} is a full barrier, the only one at each event:
+ * what is completed before it is seen by then. So is {@link Ring.setSleeping},
+ * after which the kernel looks at the ring. Atomics.load is of no use here:
+ * JavaScriptCore compiles it to an addition of zero, which faults on memory that
+ * is mapped read-only, as what the kernel writes is.
  */
 export class Ring {
   readonly #entries: Int32Array;

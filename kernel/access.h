@@ -18,6 +18,7 @@
  * @killable: a fatal signal ends the wait: the instruction is of user space, or the
  *	process the model's
  * @renewals: times that waits for room began anew
+ * @looks: that were taken with interrupts off, by barkeep_wait()
  * @model: when it first waited for a slot or a completion, on the clock of
  *	ktime_get_mono_fast_ns(), or 0; or BARKEEP_SPENT
  * @room: the same of room in the ring
@@ -30,6 +31,7 @@ struct barkeep_patience {
 	bool may_sleep;
 	bool killable;
 	u8 renewals;
+	u8 looks;
 	u64 model;
 	u64 room;
 };

@@ -328,7 +328,7 @@ struct barkeep_window {
 
 /**
  * struct barkeep_device - one function, device.c
- * @refs: file, root bus, mappings, interrupts, accesses that wait
+ * @refs: file, root bus, mappings, interrupts, accesses that wait long
  * @lock: protects the state and @unplug; never held across a wait
  * @status: kernel-written page; @status->state is protected by @lock
  * @dead: as if pulled from its slot: all waits end, all reads are all-ones

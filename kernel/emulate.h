@@ -44,7 +44,7 @@ struct barkeep_emulation_ops {
  * @patience: what it may wait
  * @ops: for all that is not in @extent
  *
- * Who fills it in holds a reference to the device of @extent.
+ * Who fills it in holds a reference to the device of @extent, or has interrupts off.
  */
 struct barkeep_emulation {
 	struct pt_regs *regs;

@@ -118,7 +118,7 @@ static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 /*
  * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It and its
  * device are there until interrupts are on, for that is when a grace period can end:
- * an access that waits for nothing needs no reference.
+ * an access that does not wait for long needs no reference.
  */
 static void fault_bad_area(struct pt_regs *regs, struct barkeep_mapping *mapping,
 			   unsigned long address)

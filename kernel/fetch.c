@@ -42,14 +42,14 @@ fault:
 	return false;
 }
 
-/* The bytes at @ip; fewer than an instruction can have, at the end of its page. */
+/* How many bytes there are at @ip: not all, where nothing is behind its page. */
 static unsigned int fetch_read(unsigned long ip, union fetch_bytes *bytes)
 {
 	unsigned int count = PAGE_SIZE - offset_in_page(ip);
 
-	if (!copy_from_kernel_nofault(bytes->byte, (void *)ip, sizeof(bytes->byte)))
-		return BARKEEP_INSTRUCTION_MAX;
-	if (count < sizeof(bytes->byte) && !copy_from_kernel_nofault(bytes->byte, (void *)ip, count))
+	if (!copy_from_kernel_nofault(bytes, (void *)ip, sizeof(*bytes)))
+		return sizeof(*bytes);
+	if (count < sizeof(*bytes) && !copy_from_kernel_nofault(bytes, (void *)ip, count))
 		return count;
 	return 0;
 }
@@ -83,10 +83,11 @@ static noinline bool fetch_anew(struct fetch_entry *entry, unsigned long ip,
 				struct barkeep_instruction *insn)
 {
 	union fetch_bytes bytes = {};
+	unsigned int count = fetch_read(ip, &bytes);
 
-	if (!fetch_decode(&bytes, fetch_read(ip, &bytes), insn))
+	if (!fetch_decode(&bytes, count, insn))
 		return false;
-	if (!in_nmi())
+	if (count == sizeof(bytes) && !in_nmi())
 		*entry = (struct fetch_entry){ bytes, *insn };
 	return true;
 }

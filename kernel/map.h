@@ -62,7 +62,8 @@ struct barkeep_mapping {
 /*
  * map.c: the driver's mappings. barkeep_map_find() is for under RCU; and so is
  * barkeep_map_touch(), with interrupts off, which is true where the access that
- * faulted at @address is to be tried again.
+ * faulted at @address is to be tried again. barkeep_map_page() is the rest of it, of
+ * page @n of the BAR, which is memory.
  * A BAR of which barkeep_map_whole() was called has one mapping, which its own are
  * parts of, until barkeep_map_forget(), after the last of them.
  */

@@ -277,6 +277,22 @@ static bool ring_flush_one(struct barkeep_device *dev, unsigned int notice)
 	return barkeep_ring_try(dev, &event);
 }
 
+static bool ring_flush_notices(struct barkeep_device *dev)
+{
+	struct barkeep_ring *ring = &dev->ring;
+	unsigned int notice;
+
+	for_each_set_bit(notice, &ring->notices, BARKEEP_NOTICE_COUNT) {
+		if (!test_and_clear_bit(notice, &ring->notices))
+			continue;
+		if (ring_flush_one(dev, notice))
+			continue;
+		set_bit(notice, &ring->notices);
+		return false;
+	}
+	return true;
+}
+
 /*
  * Delivers what waits for room, as far as there is some: writes to watched memory, then
  * notices. Any context but NMI.
@@ -284,18 +300,16 @@ static bool ring_flush_one(struct barkeep_device *dev, unsigned int notice)
 void barkeep_ring_flush(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
-	unsigned int notice;
 
-	if (!barkeep_ring_is_clear(dev))
-		return;
-	for_each_set_bit(notice, &ring->notices, BARKEEP_NOTICE_COUNT) {
-		if (!test_and_clear_bit(notice, &ring->notices))
-			continue;
-		if (ring_flush_one(dev, notice))
-			continue;
-		set_bit(notice, &ring->notices);
-		return;
-	}
+	do {
+		if (!barkeep_ring_is_clear(dev) || ring_flush_notices(dev))
+			return;
+		/*
+		 * Pairs with the consumer's before its flush, when it goes to sleep: it
+		 * sees what is left, or we the room that it has made.
+		 */
+		smp_mb__after_atomic();
+	} while (barkeep_ring_has_room(ring, atomic_read(&ring->tail), 0));
 }
 
 void barkeep_notice(struct barkeep_device *dev, enum barkeep_notice notice)
@@ -312,7 +326,7 @@ bool barkeep_ring_readable(struct barkeep_device *dev)
 {
 	struct barkeep_ring *ring = &dev->ring;
 
-	/* After control.sleeping is set: pairs with the reservation in barkeep_ring_put(). */
+	/* Sleeping is set before: pairs with the reservation in barkeep_ring_put(). */
 	if (atomic_read(&ring->tail) != READ_ONCE(ring->control->head))
 		return true;
 	return READ_ONCE(dev->status->state) == BARKEEP_STATE_GONE;

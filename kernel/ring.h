@@ -72,7 +72,8 @@ static __always_inline void barkeep_ring_fill(struct barkeep_ring *ring, u32 ind
 /*
  * Between reservation and publication nothing may come in between: an interrupt
  * handler that reads the device would wait for the event behind the one that it
- * keeps from being published. @held: interrupts are off already, and will be on soon.
+ * keeps from being published. @held: interrupts are off already, and will be on soon:
+ * when barkeep_wait() has looked for a microsecond, if not before.
  */
 static __always_inline bool barkeep_ring_put(struct barkeep_device *dev,
 					     const struct barkeep_event *event, u32 headroom,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How an access waits for the model. It spins first: a model that is awake
- * answers in a microsecond or two, and a sleep costs tens. Then it sleeps if its
- * context may; else it spins on, with interrupts as it found them. The clock is
- * read and not counted in jiffies, which stand still on the only CPU with
- * interrupts off.
+ * answers in a microsecond or two, and a sleep costs tens. The first looks are with
+ * interrupts off; from then on they are as the driver had them. Then it sleeps if its
+ * context may; else it spins on. The clock is read and not counted in jiffies, which
+ * stand still on the only CPU with interrupts off.
  *
  * Sleeping: barkeep_status.sleepers goes up before the last look at what is
  * waited for, with a full barrier between; the model completes, or moves its head
@@ -212,14 +212,16 @@ static void wait_begin(struct barkeep_device *dev, struct barkeep_patience *pati
 
 /*
  * A model that is awake may answer before interrupts could be turned on and off, so it
- * is looked for that first, for about a microsecond. Without PAUSE, which takes as long
- * on some CPUs, and longer in VMs.
+ * is looked for that first, for about a microsecond of an instruction. Without PAUSE,
+ * which takes as long on some CPUs, and longer in VMs.
  */
-static bool wait_eagerly(struct barkeep_device *dev, const struct wait_goal *goal)
+static bool wait_eagerly(struct barkeep_device *dev, const struct wait_goal *goal,
+			 struct barkeep_patience *patience)
 {
-	int n;
-
-	for (n = 0; n < EAGER_LOOKS; n++) {
+	if (READ_ONCE(dev->ring.control->sleeping) || num_online_cpus() == 1)
+		return false;
+	while (patience->looks < EAGER_LOOKS) {
+		patience->looks++;
 		if (wait_is_done(dev, goal))
 			return true;
 	}
@@ -244,7 +246,7 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
 		.queue = &dev->ring.settled,
 		.since = &patience->model,
 	};
-	bool ret = wait_eagerly(dev, &goal) || wait_patiently(dev, &goal, patience);
+	bool ret = wait_eagerly(dev, &goal, patience) || wait_patiently(dev, &goal, patience);
 
 	/* The model is not to blame for a signal. */
 	if (!ret && barkeep_wait_killed(patience))

@@ -330,9 +330,9 @@ struct barkeep_unplug {
  * @flags: must be 0
  * @timeout_ns: at most so long; 0 looks only
  *
- * Sleeps until the event at barkeep_control.head is published, or about to be, or the
- * device is gone. ETIMEDOUT: neither; EINTR: a signal came. The file polls readable
- * under the same condition. Where the event is not there yet, it is in a moment.
+ * Sleeps until barkeep_control.head is not the index of the next event, or the device
+ * is gone: there is an event, or will be in a moment. ETIMEDOUT: neither; EINTR: a
+ * signal came. The file polls readable under the same condition.
  */
 struct barkeep_wait {
 	__u32 size;

@@ -182,7 +182,9 @@ struct barkeep_completion {
  * @__pad0: ignored; keeps the two words on cache lines of their own
  * @sleeping: not zero while the model is asleep in BARKEEP_WAIT or poll(), or
  *	about to be: whoever publishes an event then wakes it. The model sets
- *	it with sequentially consistent order before it calls either
+ *	it with sequentially consistent order before it calls either, or hands
+ *	the file to epoll with EPOLL_CTL_ADD or EPOLL_CTL_MOD. A look at the ring
+ *	by itself, or epoll_wait() alone, may miss an event
  * @__pad1: ignored
  */
 struct barkeep_control {
