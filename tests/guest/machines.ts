@@ -7,7 +7,7 @@
  */
 
 /** What a machine has. */
-interface MachineSpec {
+export interface MachineSpec {
   readonly cpus: number;
   /** MiB. */
   readonly memory: number;
