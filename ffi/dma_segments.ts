@@ -19,7 +19,7 @@ const operationWord = abi["dma_segment.operation"] / 4;
 
 /** The segments of one call, as the kernel takes them. */
 export class SegmentTable {
-  /** As many as any call had so far. */
+  /** As many as a call has had so far. */
   words: Uint32Array<ArrayBuffer> = new Uint32Array(words);
   readonly #runtime: Runtime;
   /** Buffers do not move, and to ask where they are takes time in Deno. */
