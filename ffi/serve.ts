@@ -235,22 +235,33 @@ async function runInVm(options: Options): Promise<number> {
  */
 const patience = { spin: 50 } as const;
 
-async function serveHere(
-  model: Model,
-  options: Options & { inVm: boolean },
-): Promise<number> {
-  if (options.inVm && model.driver !== undefined) checkDriver(model.driver);
+/** What a model is, without how it behaves. */
+async function openModel(model: Model, inVm: boolean): Promise<Device> {
   const spec = Object.fromEntries(
     Object.entries(model).filter(([key]) =>
       !handlerNames.some((name) => name === key) &&
       !ownKeys.some((name) => name === key)
     ),
   );
-  const device = await open({
-    ...(options.inVm ? patience : {}),
-    ...spec,
-    id: model.id,
-  });
+  return await open({ ...(inVm ? patience : {}), ...spec, id: model.id });
+}
+
+/** How it behaves: by itself, or as `attach()` says. */
+function attached(model: Model, device: Device): Handlers {
+  const handlers = model.attach?.(device) ?? model;
+  checkHandlers(handlers, model, { source: "attach() returned" });
+  checkRegisterWaits(device, { model, handlers });
+  const reporting: Handlers = Object.create(handlers);
+  reporting.fault ??= showFault;
+  return reporting;
+}
+
+async function serveHere(
+  model: Model,
+  options: Options & { inVm: boolean },
+): Promise<number> {
+  if (options.inVm && model.driver !== undefined) checkDriver(model.driver);
+  const device = await openModel(model, options.inVm);
   let stray: ModelFailed | undefined;
   onStray((error) => {
     if (stray) return;
@@ -263,12 +274,7 @@ async function serveHere(
   );
   const leave = new AbortController();
   let told = false;
-  const handlers = model.attach?.(device) ?? model;
-  checkHandlers(handlers, model, { source: "attach() returned" });
-  checkRegisterWaits(device, { model, handlers });
-  const reporting: Handlers = Object.create(handlers);
-  reporting.fault ??= showFault;
-  const served = device.serve(reporting, { signal: stop.signal })
+  const served = device.serve(attached(model, device), { signal: stop.signal })
     .then(() => {
       if (stray) throw stray;
     });
@@ -283,12 +289,7 @@ async function serveHere(
       console.log("unplugged");
       return options.command ? exit.failed : exit.ok;
     }
-    const { vendor, device: id } = model.id;
-    const digits = (value: number) => value.toString(16).padStart(4, "0");
-    console.log(`plugged ${digits(vendor)}:${digits(id)} as ${address}`);
-    if (options.shell || options.command || !options.inVm || !model.driver) {
-      for (const line of summary(address)) console.log(line);
-    }
+    announce(model, address, options);
     // Who types into a shell keeps it when the model fails.
     const ended = options.shell
       ? served.catch(async (error) => {
@@ -314,14 +315,26 @@ async function serveHere(
     leave.abort();
     clearTimeout(timer);
     unhook();
-    const { timeouts } = device.counters;
-    if (timeouts > 0) {
-      const what = timeouts === 1
-        ? "1 access was"
-        : `${timeouts} accesses were`;
-      console.error(`${what} not answered in time`);
-    }
+    showTimeouts(device);
   }
+}
+
+/** Says where the device is, and what was found there, unless a driver is to. */
+function announce(
+  { id: { vendor, device }, driver }: Model,
+  address: string,
+  { shell, command, inVm }: Options & { inVm: boolean },
+): void {
+  const digits = (value: number) => value.toString(16).padStart(4, "0");
+  console.log(`plugged ${digits(vendor)}:${digits(device)} as ${address}`);
+  if (!shell && !command && inVm && driver) return;
+  for (const line of summary(address)) console.log(line);
+}
+
+function showTimeouts({ counters: { timeouts } }: Device): void {
+  if (timeouts === 0) return;
+  const what = timeouts === 1 ? "1 access was" : `${timeouts} accesses were`;
+  console.error(`${what} not answered in time`);
 }
 
 type WithRegisters = { readonly registers: RegisterMap };
