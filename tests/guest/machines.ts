@@ -7,7 +7,7 @@
  */
 
 /** What a machine has. */
-export interface MachineSpec {
+interface MachineSpec {
   readonly cpus: number;
   /** MiB. */
   readonly memory: number;
