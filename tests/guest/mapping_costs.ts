@@ -21,6 +21,17 @@ const memory = (size: number, count = 1): Partial<DeviceSpec> => ({
   ),
 });
 
+/** Bytes of free pages that a CPU keeps for itself; `MemFree` is without them. */
+function keptByCpus(): number {
+  const text = readFileSync("/proc/zoneinfo", "utf8");
+  const counts = Array.from(
+    text.matchAll(/^ +count: (\d+)$/gm),
+    ([, pages]) => Number(pages) * 4 * KiB,
+  );
+  assert.notEqual(counts.length, 0, "/proc/zoneinfo has no lists of CPUs");
+  return counts.reduce((sum, bytes) => sum + bytes);
+}
+
 /**
  * Bytes of memory that belong to nobody in particular: neither free, nor cache,
  * nor a process's, nor the slab's. The pages of BARs are among them.
@@ -46,7 +57,7 @@ function unnamed(): number {
   ];
   return named.reduce(
     (rest, name) => rest - (sizes.get(name) ?? 0),
-    sizes.get("MemTotal") ?? 0,
+    (sizes.get("MemTotal") ?? 0) - keptByCpus(),
   );
 }
 
