@@ -19,9 +19,10 @@
  *	process the model's
  * @renewals: times that waits for room began anew
  * @looks: that were taken with interrupts off, by barkeep_wait()
+ * @room_head: what had been taken from the ring when it first waited for room in it
  * @model: when it first waited for a slot or a completion, on the clock of
  *	ktime_get_mono_fast_ns(), or 0; or BARKEEP_SPENT
- * @room: the same of room in the ring
+ * @room: the same of room in the ring; anew with each of @renewals, as @room_head
  *
  * One for all waits of a page fault, also for each part of an access that is more than
  * one on the bus.
@@ -32,6 +33,7 @@ struct barkeep_patience {
 	bool killable;
 	u8 renewals;
 	u8 looks;
+	u32 room_head;
 	u64 model;
 	u64 room;
 };

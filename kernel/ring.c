@@ -152,17 +152,20 @@ static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 }
 
 /*
- * A ring is full while the model takes nothing from it. Where it takes events and other
- * producers are quicker to use the room, the wait begins anew, but not for ever, and
- * not where the CPU is lost meanwhile.
+ * A ring is full while the model takes nothing from it. Where it has taken events since
+ * the wait began, and other producers were quicker to use the room, or an earlier part of
+ * the same access has, the wait begins anew, but not for ever, and not where the CPU is
+ * lost meanwhile.
  */
 static bool ring_wait(struct barkeep_device *dev, struct barkeep_patience *patience)
 {
-	u32 head = atomic_read(&dev->ring.head);
+	struct barkeep_ring *ring = &dev->ring;
 
+	if (!patience->room)
+		patience->room_head = atomic_read(&ring->head);
 	if (barkeep_wait_room(dev, ring_has_access_room, patience))
 		return true;
-	if (!patience->may_sleep || atomic_read(&dev->ring.head) == head ||
+	if (!patience->may_sleep || atomic_read(&ring->head) == patience->room_head ||
 	    patience->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
 		return false;
 	patience->renewals++;

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Event } from "../../mod.ts";
 import { EventClock } from "./event_clock.ts";
-import { guestTest, plug, promptly, sleep } from "./harness.ts";
+import { eventually, guestTest, plug, promptly, sleep } from "./harness.ts";
 import { patiently } from "./patience.ts";
 import { StreamRegisters } from "./stream.ts";
 
@@ -94,4 +94,28 @@ guestTest(
     assert.equal(card.device.counters.timeouts, 0);
   },
   { machine: "four" },
+);
+
+guestTest(
+  "a store whose parts each wait for room may take longer than the timeout",
+  async () => {
+    const timeout = patiently(1000);
+    // The first part has room when it has waited for so long, the second has not.
+    const pauses = [timeout / 2, timeout];
+    const heard: number[] = [];
+    const bars = [{ size: 8192 }];
+    await using card = await plug({ bars, ring, timeout }, async (event) => {
+      if (event.kind === "read") event.complete(heard.length);
+      if (event.kind !== "write") return;
+      heard.push(event.offset);
+      const pause = pauses.shift();
+      if (pause) await sleep(pause);
+    });
+    await card.driver.write(0, 1);
+    await eventually(() => heard.length === 1, "the first write");
+    await card.driver.run("stream", 1, room, room + 1);
+    await card.driver.write(4094, 0x1234_5678);
+    assert.equal(await card.driver.read(0), 1 + room + 2);
+    assert.deepEqual(heard.slice(1 + room), [4094, 4096]);
+  },
 );
