@@ -145,8 +145,7 @@ struct barkeep_registers {
  * @reset: enum barkeep_reset of BARKEEP_NOTICE_RESET
  * @faults: last fault of each kind that found no room; kind 0: there is none
  * @fault_lock: protects @faults; interrupts off
- * @wake: wakes both of the next, from any context
- * @kicks: per CPU, what has that CPU wake the model
+ * @kicks: per CPU, what has it wake those that sleep
  * @kick_cpu: the one that was asked last; first where the model went to sleep
  * @readable: model asleep in BARKEEP_WAIT or poll()
  * @settled: accesses asleep until a completion, or for a slot
@@ -162,7 +161,6 @@ struct barkeep_ring {
 	u32 reset;
 	struct barkeep_event faults[BARKEEP_FAULTS];
 	raw_spinlock_t fault_lock;	/* see above */
-	struct irq_work wake;
 	struct barkeep_kick __percpu *kicks;
 	unsigned int kick_cpu;
 	wait_queue_head_t readable;
@@ -176,14 +174,12 @@ struct barkeep_ring {
  * @completions: the model's page; read once, never trusted
  * @ticket: last ticket of each slot; only its holder touches it
  * @wanted: accesses that wait for a slot
- * @freed: has those that sleep look again, from any context
  */
 struct barkeep_slots {
 	unsigned long busy[BITS_TO_LONGS(BARKEEP_SLOTS)];
 	struct barkeep_completion *completions;
 	u32 ticket[BARKEEP_SLOTS];
 	atomic_t wanted;
-	struct irq_work freed;
 };
 
 /**

@@ -53,14 +53,7 @@ static void slot_release(struct barkeep_device *dev, u32 slot)
 	/* Pairs with the one in slot_acquire(). */
 	smp_mb__after_atomic();
 	if (unlikely(atomic_read(&dev->slots.wanted)))
-		irq_work_queue(&dev->slots.freed);
-}
-
-static void slot_freed(struct irq_work *work)
-{
-	struct barkeep_device *dev = container_of(work, struct barkeep_device, slots.freed);
-
-	wake_up_all(&dev->ring.settled);
+		barkeep_ring_stir(dev);
 }
 
 static bool slot_completed(struct barkeep_device *dev, u32 slot)
@@ -138,14 +131,12 @@ void barkeep_completion_write(struct barkeep_device *dev, struct barkeep_event *
 
 int barkeep_slots_init(struct barkeep_device *dev)
 {
-	init_irq_work(&dev->slots.freed, slot_freed);
 	dev->slots.completions = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	return dev->slots.completions ? 0 : -ENOMEM;
 }
 
 void barkeep_slots_destroy(struct barkeep_device *dev)
 {
-	irq_work_sync(&dev->slots.freed);
 	free_page((unsigned long)dev->slots.completions);
 	dev->slots.completions = NULL;
 }

@@ -27,11 +27,15 @@
 /* How often a producer that others are quicker than waits for the whole timeout. */
 #define RENEWALS_MAX	16
 
-/* A CPU's part in waking the model. */
+/*
+ * A CPU's part in waking those that sleep: by itself, and asked by another. Each has its
+ * own, for one that has its interrupts off holds up what it was to do.
+ */
 struct barkeep_kick {
+	struct irq_work work;
 	call_single_data_t call;
 	unsigned long sent;	/* bit 0: on its way */
-	struct barkeep_ring *ring;
+	struct barkeep_device *dev;
 };
 
 /* @headroom: entries that stay free. The model's head is believed where it can be true. */
@@ -47,20 +51,32 @@ bool barkeep_ring_look(struct barkeep_ring *ring, u32 index, u32 headroom)
 	return index - claimed < ring->size - headroom;
 }
 
-static void ring_wake(struct irq_work *work)
+/* The model, and who waits for a slot; for a completion, the model wakes. */
+static void ring_wake(struct barkeep_device *dev)
 {
-	struct barkeep_ring *ring = container_of(work, struct barkeep_ring, wake);
+	wake_up_all(&dev->ring.readable);
+	if (atomic_read(&dev->slots.wanted))
+		wake_up_all(&dev->ring.settled);
+}
 
-	wake_up_all(&ring->readable);
+static void ring_stirred(struct irq_work *work)
+{
+	ring_wake(container_of(work, struct barkeep_kick, work)->dev);
 }
 
 static void ring_kicked(void *info)
 {
 	struct barkeep_kick *kick = info;
 
-	wake_up_all(&kick->ring->readable);
+	ring_wake(kick->dev);
 	/* Pairs with the one in barkeep_ring_destroy(). */
 	clear_bit_unlock(0, &kick->sent);
+}
+
+/* Any context: a wake-up takes locks that the driver may hold. */
+void barkeep_ring_stir(struct barkeep_device *dev)
+{
+	irq_work_queue(&raw_cpu_ptr(dev->ring.kicks)->work);
 }
 
 /*
@@ -93,8 +109,7 @@ void barkeep_ring_kick(struct barkeep_device *dev)
 /* An event has been published for a model that sleeps. @held: see barkeep_ring_put(). */
 void barkeep_ring_rouse(struct barkeep_device *dev, bool held)
 {
-	/* A wake-up takes locks that the driver may hold. */
-	irq_work_queue(&dev->ring.wake);
+	barkeep_ring_stir(dev);
 	if (irqs_disabled() && !held)
 		barkeep_ring_kick(dev);
 }
@@ -381,7 +396,6 @@ int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 	atomic_set(&ring->head, 0);
 	ring->notices = 0;
 	raw_spin_lock_init(&ring->fault_lock);
-	init_irq_work(&ring->wake, ring_wake);
 	ring->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	/* ENOMEM says it; neither needs a stack in the log. */
 	ring->entries = __vmalloc(array_size(entries, sizeof(*ring->entries)),
@@ -394,7 +408,8 @@ int barkeep_ring_init(struct barkeep_device *dev, u32 entries)
 	for_each_possible_cpu(cpu) {
 		struct barkeep_kick *kick = per_cpu_ptr(ring->kicks, cpu);
 
-		kick->ring = ring;
+		kick->dev = dev;
+		init_irq_work(&kick->work, ring_stirred);
 		INIT_CSD(&kick->call, ring_kicked, kick);
 	}
 	return 0;
@@ -407,12 +422,14 @@ void barkeep_ring_destroy(struct barkeep_device *dev)
 
 	if (ring->kicks) {
 		for_each_possible_cpu(cpu) {
+			struct barkeep_kick *kick = per_cpu_ptr(ring->kicks, cpu);
+
+			irq_work_sync(&kick->work);
 			/* Pairs with clear_bit_unlock() in ring_kicked(). */
-			while (test_bit_acquire(0, &per_cpu_ptr(ring->kicks, cpu)->sent))
+			while (test_bit_acquire(0, &kick->sent))
 				cpu_relax();
 		}
 	}
-	irq_work_sync(&ring->wake);
 	free_percpu(ring->kicks);
 	vfree(ring->entries);
 	free_page((unsigned long)ring->control);

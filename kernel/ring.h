@@ -13,8 +13,9 @@
 /* Entries that accesses leave free, for notices, which cannot wait. */
 #define BARKEEP_RING_HEADROOM	64
 
-/* ring.c: what is rare of it */
+/* ring.c: what is rare of it; barkeep_ring_stir() has those that sleep look again */
 bool barkeep_ring_look(struct barkeep_ring *ring, u32 index, u32 headroom);
+void barkeep_ring_stir(struct barkeep_device *dev);
 void barkeep_ring_rouse(struct barkeep_device *dev, bool held);
 bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_patience *patience);
 
