@@ -125,7 +125,8 @@ static void ring_keep_fault(struct barkeep_device *dev, const struct barkeep_eve
 	raw_spin_lock_irqsave(&ring->fault_lock, flags);
 	ring->faults[event->value] = *event;
 	raw_spin_unlock_irqrestore(&ring->fault_lock, flags);
-	set_bit(BARKEEP_NOTICE_FAULT, &ring->notices);
+	/* There may be room by now, and nobody else who looks. */
+	barkeep_notice(dev, BARKEEP_NOTICE_FAULT);
 }
 
 bool barkeep_ring_try(struct barkeep_device *dev, const struct barkeep_event *event)
