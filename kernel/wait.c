@@ -38,26 +38,41 @@
 #define UNRESPONSIVE_NS		(50 * NSEC_PER_MSEC)
 
 /*
- * How long a CPU has spun since it last changed tasks. An interrupt that
- * changes it in the middle of a change costs some accuracy, as does migration.
+ * How long a CPU has spun since it last changed tasks, less the time that it has not.
+ * An interrupt that changes it in the middle of a change costs some accuracy, as does
+ * migration.
  */
 struct wait_spell {
 	struct task_struct *task;
 	unsigned long switches;
 	u64 ns;
+	u64 seen;
 };
 
 static DEFINE_PER_CPU(struct wait_spell, wait_spells);
 
-/* The current CPU's, begun anew if another task was here. */
-static struct wait_spell *wait_spell(void)
+/* The current CPU's, begun anew if another task was here. @begin: of a wait */
+static struct wait_spell *wait_spell(u64 begin)
 {
 	struct wait_spell *spell = raw_cpu_ptr(&wait_spells);
 	unsigned long switches = current->nvcsw + current->nivcsw;
 
 	if (spell->task != current || spell->switches != switches)
-		*spell = (struct wait_spell){ current, switches, 0 };
+		*spell = (struct wait_spell){ current, switches, 0, begin };
+	/* The clock may step back a little, from CPU to CPU as well. */
+	if ((s64)(begin - spell->seen) > 0) {
+		spell->ns -= min(spell->ns, begin - spell->seen);
+		spell->seen = begin;
+	}
 	return spell;
+}
+
+static void wait_has_spun(u64 begin, u64 end)
+{
+	struct wait_spell *spell = wait_spell(begin);
+
+	spell->ns += end - begin;
+	spell->seen = end;
 }
 
 /* @hurry: the model may have stopped, and this may be one wait of many. */
@@ -68,7 +83,7 @@ static u64 wait_limit(struct barkeep_device *dev, const struct barkeep_patience 
 
 	if (patience->may_sleep)
 		return hurry ? min_t(u64, dev->timeout_ns, UNRESPONSIVE_NS) : dev->timeout_ns;
-	spell = wait_spell()->ns;
+	spell = wait_spell(ktime_get_mono_fast_ns())->ns;
 	if (spell >= ATOMIC_SPELL_MAX_NS)
 		return 0;
 	/* On the only CPU no model runs while a driver spins that nothing preempts. */
@@ -152,7 +167,7 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 	}
 out:
 	if (!patience->may_sleep && now - begin >= ATOMIC_NOTICED_NS)
-		wait_spell()->ns += now - begin;
+		wait_has_spun(begin, now);
 	return ret;
 }
 
