@@ -7,39 +7,47 @@
 #define _BARKEEP_ACCESS_H
 
 #include <linux/align.h>
+#include <linux/wait.h>
 
 #include "barkeep.h"
 
 /**
- * struct barkeep_patience - how long one instruction of a driver may wait
+ * struct barkeep_patience - how one instruction of a driver may wait
  * @held: where interrupts are off and were on in its context, whose mapping it faulted
  *	in: see barkeep_wait_begin()
  * @may_sleep: its context can; not known before that
  * @killable: a fatal signal ends the wait: the instruction is of user space, or the
  *	process the model's
- * @renewals: times that waits for room began anew
  * @looks: that were taken with interrupts off, by barkeep_wait()
- * @room_head: what had been taken from the ring when it first waited for room in it
- * @model: when it first waited for a slot or a completion, on the clock of
- *	ktime_get_mono_fast_ns(), or 0; or BARKEEP_SPENT
- * @room: the same of room in the ring; anew with each of @renewals, as @room_head
  *
- * One for all waits of a page fault, also for each part of an access that is more than
- * one on the bus.
+ * One for a page fault, which may be many accesses. How long each of them waits is its
+ * own: see struct barkeep_goal.
  */
 struct barkeep_patience {
 	struct barkeep_device *held;
 	bool may_sleep;
 	bool killable;
-	u8 renewals;
 	u8 looks;
-	u32 room_head;
-	u64 model;
-	u64 room;
 };
 
-/* A wait has timed out, and there is no other. */
-#define BARKEEP_SPENT	U64_MAX
+/**
+ * struct barkeep_goal - what is waited for
+ * @done: whether it is there
+ * @arg: its second argument
+ * @queue: woken when it may be
+ * @since: when it was first waited for, on the clock of ktime_get_mono_fast_ns(), or 0
+ * @limit: for how many nanoseconds; the wait fills it in
+ *
+ * What is there may be another's before it is taken. Then the same goal is waited for
+ * again, and its time goes on.
+ */
+struct barkeep_goal {
+	bool (*done)(struct barkeep_device *dev, u32 arg);
+	u32 arg;
+	wait_queue_head_t *queue;
+	u64 since;
+	u64 limit;
+};
 
 /* What 16 bytes hold. */
 struct barkeep_wide {
@@ -99,14 +107,15 @@ void barkeep_watch_written(struct barkeep_bar_memory *bar, u64 offset, unsigned 
 			   struct barkeep_patience *patience);
 
 /*
- * wait.c: waits of accesses for the model, bounded by the completion timeout.
- * True once @done is; false when the time is up or the device dead, or the process
+ * wait.c: waits of accesses for the model, each bounded by the completion timeout. True
+ * where the goal was there; false when the time is up or the device dead, or the process
  * killed whose instruction it is, which barkeep_wait_killed() tells.
  */
-bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, struct barkeep_patience *patience);
-bool barkeep_wait_room(struct barkeep_device *dev,
-		       bool (*done)(struct barkeep_device *dev, u32 arg),
+bool barkeep_wait(struct barkeep_device *dev, struct barkeep_goal *goal,
+		  struct barkeep_patience *patience);
+bool barkeep_wait_completion(struct barkeep_device *dev, struct barkeep_goal *goal,
+			     struct barkeep_patience *patience);
+bool barkeep_wait_room(struct barkeep_device *dev, struct barkeep_goal *goal,
 		       struct barkeep_patience *patience);
 void barkeep_wait_begin(struct barkeep_patience *patience);
 bool barkeep_wait_killed(const struct barkeep_patience *patience);

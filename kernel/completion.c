@@ -33,6 +33,7 @@ static bool slot_maybe_free(struct barkeep_device *dev, u32 unused)
 static bool slot_acquire(struct barkeep_device *dev, u32 *slot,
 			 struct barkeep_patience *patience)
 {
+	struct barkeep_goal goal = { .done = slot_maybe_free, .queue = &dev->ring.settled };
 	bool taken = slot_take(dev, slot);
 
 	if (likely(taken))
@@ -40,7 +41,7 @@ static bool slot_acquire(struct barkeep_device *dev, u32 *slot,
 	atomic_inc(&dev->slots.wanted);
 	/* Pairs with the one in slot_release(): it sees us, or we the free slot. */
 	smp_mb__after_atomic();
-	while (!taken && barkeep_wait(dev, slot_maybe_free, 0, patience))
+	while (!taken && barkeep_wait(dev, &goal, patience))
 		taken = slot_take(dev, slot);
 	atomic_dec(&dev->slots.wanted);
 	return taken;
@@ -81,6 +82,7 @@ static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_even
 static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 			struct barkeep_patience *patience)
 {
+	struct barkeep_goal goal = { .done = slot_completed, .queue = &dev->ring.settled };
 	struct barkeep_completion *completion;
 	u64 value = ~0ULL, high = ~0ULL;
 	u32 slot;
@@ -102,7 +104,8 @@ static u64 slot_request(struct barkeep_device *dev, struct barkeep_event *event,
 
 	if (!barkeep_ring_post(dev, event, patience))
 		goto out;
-	if (barkeep_wait(dev, slot_completed, slot, patience)) {
+	goal.arg = slot;
+	if (barkeep_wait_completion(dev, &goal, patience)) {
 		if (READ_ONCE(completion->status) == BARKEEP_COMPLETION_SUCCESSFUL) {
 			value = READ_ONCE(completion->value);
 			high = READ_ONCE(completion->value_high);

@@ -300,12 +300,8 @@ static bool emulate_string(struct barkeep_emulation *emulation,
 	bool ok = true;
 	unsigned long n;
 
-	for (n = 0; n < count && ok; n += ok) {
-		/* The rest faults again, and may wait anew. */
-		if (emulation->patience->model == BARKEEP_SPENT)
-			break;
+	for (n = 0; n < count && ok; n += ok)
 		ok = once(emulation, insn, n);
-	}
 	if (n || !count)
 		barkeep_insn_step(insn, emulation->regs, n);
 	return ok;

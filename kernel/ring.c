@@ -169,30 +169,39 @@ static bool ring_has_access_room(struct barkeep_device *dev, u32 unused)
 
 /*
  * A ring is full while the model takes nothing from it. Where it has taken events since
- * the wait began, and other producers were quicker to use the room, or an earlier part of
- * the same access has, the wait begins anew, but not for ever, and not where the CPU is
- * lost meanwhile.
+ * the wait began, and other producers were quicker to use the room, the wait begins
+ * anew, but not for ever, and not where the CPU is lost meanwhile.
  */
-static bool ring_wait(struct barkeep_device *dev, struct barkeep_patience *patience)
+static bool ring_wait(struct barkeep_device *dev, struct barkeep_backpressure *pressure,
+		      struct barkeep_patience *patience)
 {
 	struct barkeep_ring *ring = &dev->ring;
+	struct barkeep_goal goal = {
+		.done = ring_has_access_room,
+		.queue = &ring->room,
+		.since = pressure->since,
+	};
+	bool room;
 
-	if (!patience->room)
-		patience->room_head = atomic_read(&ring->head);
-	if (barkeep_wait_room(dev, ring_has_access_room, patience))
+	if (!pressure->since)
+		pressure->head = atomic_read(&ring->head);
+	room = barkeep_wait_room(dev, &goal, patience);
+	pressure->since = goal.since;
+	if (room)
 		return true;
-	if (!patience->may_sleep || atomic_read(&ring->head) == patience->room_head ||
-	    patience->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
+	if (!patience->may_sleep || atomic_read(&ring->head) == pressure->head ||
+	    pressure->renewals == RENEWALS_MAX || barkeep_wait_killed(patience))
 		return false;
-	patience->renewals++;
-	patience->room = 0;
+	pressure->renewals++;
+	pressure->since = 0;
 	return true;
 }
 
 /* True if it is worth another try; else the event is lost, and with it the link. */
-bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_patience *patience)
+bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_backpressure *pressure,
+		       struct barkeep_patience *patience)
 {
-	if (ring_wait(dev, patience))
+	if (ring_wait(dev, pressure, patience))
 		return true;
 	if (!READ_ONCE(dev->dead) && !barkeep_wait_killed(patience))
 		ring_link_down(dev);

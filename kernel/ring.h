@@ -13,11 +13,24 @@
 /* Entries that accesses leave free, for notices, which cannot wait. */
 #define BARKEEP_RING_HEADROOM	64
 
+/**
+ * struct barkeep_backpressure - how long one event has waited for room
+ * @since: see struct barkeep_goal
+ * @head: what had been taken from the ring then
+ * @renewals: times that the wait began anew
+ */
+struct barkeep_backpressure {
+	u64 since;
+	u32 head;
+	u32 renewals;
+};
+
 /* ring.c: what is rare of it; barkeep_ring_stir() has those that sleep look again */
 bool barkeep_ring_look(struct barkeep_ring *ring, u32 index, u32 headroom);
 void barkeep_ring_stir(struct barkeep_device *dev);
 void barkeep_ring_rouse(struct barkeep_device *dev, bool held);
-bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_patience *patience);
+bool barkeep_ring_room(struct barkeep_device *dev, struct barkeep_backpressure *pressure,
+		       struct barkeep_patience *patience);
 
 /* Whether entry @index leaves @headroom of them free. */
 static __always_inline bool barkeep_ring_has_room(struct barkeep_ring *ring, u32 index,
@@ -112,6 +125,8 @@ static __always_inline bool barkeep_ring_post(struct barkeep_device *dev,
 					      const struct barkeep_event *event,
 					      struct barkeep_patience *patience)
 {
+	struct barkeep_backpressure pressure = {};
+
 	do {
 		if (unlikely(READ_ONCE(dev->dead) || READ_ONCE(dev->status->link_down)))
 			return false;
@@ -121,7 +136,7 @@ static __always_inline bool barkeep_ring_post(struct barkeep_device *dev,
 				barkeep_ring_flush(dev);
 			return true;
 		}
-	} while (barkeep_ring_room(dev, patience));
+	} while (barkeep_ring_room(dev, &pressure, patience));
 	return false;
 }
 

@@ -97,43 +97,39 @@ bool barkeep_wait_killed(const struct barkeep_patience *patience)
 	return patience->killable && fatal_signal_pending(current);
 }
 
-/* What is waited for, on which queue, how long, and since when. */
-struct wait_goal {
-	bool (*done)(struct barkeep_device *dev, u32 arg);
-	u32 arg;
-	wait_queue_head_t *queue;
-	u64 limit;
-	u64 *since;
-};
-
-static bool wait_is_done(struct barkeep_device *dev, const struct wait_goal *goal)
+static bool wait_is_done(struct barkeep_device *dev, const struct barkeep_goal *goal)
 {
 	return goal->done(dev, goal->arg);
 }
 
-static bool wait_asleep(struct barkeep_device *dev, const struct wait_goal *goal,
+static bool wait_is_over(struct barkeep_device *dev, const struct barkeep_goal *goal, bool *done)
+{
+	*done = wait_is_done(dev, goal);
+	return *done || READ_ONCE(dev->dead);
+}
+
+/* What was there when it woke up may be another's already, but it has not timed out. */
+static bool wait_asleep(struct barkeep_device *dev, const struct barkeep_goal *goal,
 			const struct barkeep_patience *patience, u64 spent)
 {
 	unsigned long timeout = nsecs_to_jiffies(goal->limit - spent) + 1;
 	atomic_t *sleepers = (atomic_t *)&dev->status->sleepers;
+	bool done = false;
 
 	atomic_inc(sleepers);
 	/* Pairs with the model's sequentially consistent store before its look. */
 	smp_mb__after_atomic();
 	/* Uninterruptible, as a load is, but no load on the machine. */
 	if (patience->killable)
-		wait_event_killable_timeout(*goal->queue,
-					    wait_is_done(dev, goal) || READ_ONCE(dev->dead),
+		wait_event_killable_timeout(*goal->queue, wait_is_over(dev, goal, &done),
 					    timeout);
 	else
-		wait_event_idle_timeout(*goal->queue,
-					wait_is_done(dev, goal) || READ_ONCE(dev->dead),
-					timeout);
+		wait_event_idle_timeout(*goal->queue, wait_is_over(dev, goal, &done), timeout);
 	atomic_dec(sleepers);
-	return wait_is_done(dev, goal);
+	return done;
 }
 
-static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *goal,
+static bool wait_for_goal(struct barkeep_device *dev, struct barkeep_goal *goal,
 			  struct barkeep_patience *patience)
 {
 	u64 now = ktime_get_mono_fast_ns(), spent, kick = KICK_NS;
@@ -141,8 +137,10 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 	bool ret;
 	int n;
 
-	if (!*goal->since)
-		*goal->since = now;
+	if (!goal->since)
+		goal->since = now;
+	else if (now - goal->since >= goal->limit)
+		return false;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
 			ret = wait_is_done(dev, goal);
@@ -151,7 +149,7 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 			cpu_relax();
 		}
 		now = ktime_get_mono_fast_ns();
-		spent = now - *goal->since;
+		spent = now - goal->since;
 		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
 		    barkeep_wait_killed(patience)) {
 			ret = wait_is_done(dev, goal);
@@ -168,19 +166,6 @@ static bool wait_spinning(struct barkeep_device *dev, const struct wait_goal *go
 out:
 	if (!patience->may_sleep && now - begin >= ATOMIC_NOTICED_NS)
 		wait_has_spun(begin, now);
-	return ret;
-}
-
-static bool wait_for_goal(struct barkeep_device *dev, struct wait_goal *goal,
-			  struct barkeep_patience *patience)
-{
-	bool ret;
-
-	if (*goal->since == BARKEEP_SPENT)
-		return wait_is_done(dev, goal);
-	ret = wait_spinning(dev, goal, patience);
-	if (!ret)
-		*goal->since = BARKEEP_SPENT;
 	return ret;
 }
 
@@ -230,7 +215,7 @@ static void wait_begin(struct barkeep_device *dev, struct barkeep_patience *pati
  * is looked for that first, for about a microsecond of an instruction. Without PAUSE,
  * which takes as long on some CPUs, and longer in VMs.
  */
-static bool wait_eagerly(struct barkeep_device *dev, const struct wait_goal *goal,
+static bool wait_eagerly(struct barkeep_device *dev, const struct barkeep_goal *goal,
 			 struct barkeep_patience *patience)
 {
 	if (READ_ONCE(dev->ring.control->sleeping) || num_online_cpus() == 1)
@@ -243,28 +228,37 @@ static bool wait_eagerly(struct barkeep_device *dev, const struct wait_goal *goa
 	return false;
 }
 
-static bool wait_patiently(struct barkeep_device *dev, struct wait_goal *goal,
+static bool wait_patiently(struct barkeep_device *dev, struct barkeep_goal *goal,
 			   struct barkeep_patience *patience)
 {
+	bool hurry = wait_is_unresponsive(dev);
+
 	wait_begin(dev, patience);
-	goal->limit = wait_limit(dev, patience, wait_is_unresponsive(dev));
+	goal->limit = wait_limit(dev, patience, hurry);
+	if (wait_for_goal(dev, goal, patience))
+		return true;
+	if (!hurry || wait_is_unresponsive(dev))
+		return false;
+	/* The model has moved in the meantime, so it may take all its time. */
+	goal->limit = wait_limit(dev, patience, false);
 	return wait_for_goal(dev, goal, patience);
 }
 
-/* For what the model gives to this one access: a completion, a slot. */
-bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device *dev, u32 arg),
-		  u32 arg, struct barkeep_patience *patience)
+/* For what the model gives to one access. */
+bool barkeep_wait(struct barkeep_device *dev, struct barkeep_goal *goal,
+		  struct barkeep_patience *patience)
 {
-	struct wait_goal goal = {
-		.done = done,
-		.arg = arg,
-		.queue = &dev->ring.settled,
-		.since = &patience->model,
-	};
-	bool ret = wait_eagerly(dev, &goal, patience) || wait_patiently(dev, &goal, patience);
+	return wait_eagerly(dev, goal, patience) || wait_patiently(dev, goal, patience);
+}
 
-	/* The model is not to blame for a signal. */
-	if (!ret && barkeep_wait_killed(patience))
+/* The same for a completion, which tells whether the model is there. */
+bool barkeep_wait_completion(struct barkeep_device *dev, struct barkeep_goal *goal,
+			     struct barkeep_patience *patience)
+{
+	bool ret = barkeep_wait(dev, goal, patience);
+
+	/* It is not to blame for a signal, nor where it was given no time. */
+	if (!ret && (!goal->limit || barkeep_wait_killed(patience)))
 		return false;
 	if (!ret)
 		WRITE_ONCE(dev->unresponsive_head, READ_ONCE(dev->ring.control->head));
@@ -277,17 +271,10 @@ bool barkeep_wait(struct barkeep_device *dev, bool (*done)(struct barkeep_device
  * For room in the ring. Whoever waits for it in vain takes the link down, so it is
  * waited for once and never in a hurry.
  */
-bool barkeep_wait_room(struct barkeep_device *dev,
-		       bool (*done)(struct barkeep_device *dev, u32 arg),
+bool barkeep_wait_room(struct barkeep_device *dev, struct barkeep_goal *goal,
 		       struct barkeep_patience *patience)
 {
-	struct wait_goal goal = {
-		.done = done,
-		.queue = &dev->ring.room,
-		.since = &patience->room,
-	};
-
 	wait_begin(dev, patience);
-	goal.limit = wait_limit(dev, patience, false);
-	return wait_for_goal(dev, &goal, patience);
+	goal->limit = wait_limit(dev, patience, false);
+	return wait_for_goal(dev, goal, patience);
 }

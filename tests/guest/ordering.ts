@@ -170,3 +170,20 @@ guestTest(
     assert.equal(await card.driver.read(0), 1);
   },
 );
+
+guestTest(
+  "more reads at once than there are slots are all answered",
+  async () => {
+    const threads = 70;
+    const reads = 30;
+    const registers = new StreamRegisters(threads);
+    await using card = await plug({ timeout: 60_000 }, async (event) => {
+      // So that the drivers sleep, those that have a slot and those that have none.
+      if (event.kind === "read") await sleep(1);
+      registers.take(event);
+    });
+    const stream = card.driver.run("stream", threads, reads, 1);
+    assert.equal(await promptly(card, stream), "0 0");
+    registers.assertAll(reads, 1);
+  },
+);

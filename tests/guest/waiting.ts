@@ -18,6 +18,7 @@ import {
   plug,
   sleep,
 } from "./harness.ts";
+import { patiently } from "./patience.ts";
 import { ModelProcess } from "./model_process.ts";
 
 const ones = 0xffff_ffff;
@@ -109,6 +110,42 @@ guestTest(
     );
     assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0x20, 4]);
     assert.equal(await card.driver.read(0), 7);
+  },
+);
+
+guestTest(
+  "each element of a string instruction may take the whole timeout",
+  async () => {
+    const timeout = patiently(1000);
+    await using card = await plug({ timeout }, {
+      async read(offset) {
+        await sleep(timeout / 3);
+        return 1 + offset / 4;
+      },
+    });
+    assert.equal(await card.driver.run("sum", 0, 0, 32), "36");
+    assert.equal(card.device.counters.timeouts, 0);
+  },
+);
+
+guestTest(
+  "a model that was away is waited for again, though it is slow",
+  async () => {
+    const timeout = patiently(1000);
+    const reads = 30;
+    let first = true;
+    await using card = await plug({ timeout }, {
+      async read() {
+        // Longer than the wait for a model that let one time out.
+        await sleep(first ? 1.3 * timeout : 80);
+        first = false;
+        return 7;
+      },
+    });
+    const answer = await card.driver.run("stream", 1, reads, 1);
+    const unanswered = Number(answer.split(" ")[1]);
+    assert.ok(unanswered > 0, "it was not away");
+    assert.ok(unanswered < reads / 2, `${unanswered} were not answered`);
   },
 );
 
