@@ -3,10 +3,11 @@
 import { abi, errno } from "./abi.ts";
 import { checkSegment, type DmaSegment, SegmentTable } from "./dma_segments.ts";
 import {
-  type BarkeepError,
+  BarkeepError,
   DmaFault,
   type DmaMapping,
   type DmaReason,
+  hex,
 } from "./errors.ts";
 import type { Port } from "./port.ts";
 
@@ -28,11 +29,13 @@ export type { DmaSegment } from "./dma_segments.ts";
  */
 export interface Dma {
   /**
-   * Reads host memory.
+   * Reads host memory. More than 1 MiB is checked before it is allocated, so a
+   * `length` that a driver made up is refused and costs nothing.
    *
    * @param address Bus address.
    * @param length Bytes.
    * @throws {DmaFault} when the driver has not mapped all of it for reading.
+   * @throws {BarkeepError} `NO_MEMORY` when the model has no room for it.
    * @throws {Unplugged} when the device is off the bus.
    * @throws {RangeError} when the address or the length is no whole number, or
    * out of range.
@@ -75,6 +78,17 @@ const directions: readonly DmaMapping["direction"][] = [
   "device-writes",
 ];
 
+/** Bytes that a read takes without asking first whether it is permitted. */
+const readUnasked = 1 << 20;
+
+/** A segment that was refused, as its error has it. */
+interface Refused {
+  readonly start: number;
+  readonly length: number;
+  readonly operation: "read" | "write";
+  readonly segment: number;
+}
+
 /** The DMA of the device at a port. */
 export class PortDma implements Dma {
   readonly #port: Port;
@@ -90,7 +104,8 @@ export class PortDma implements Dma {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new RangeError(`DMA of ${length} bytes: give a whole number`);
     }
-    const to = new Uint8Array(length);
+    if (length > readUnasked) this.#ask(address, length);
+    const to = allocate(address, length);
     this.copy([{ from: address, to }]);
     return to;
   }
@@ -106,6 +121,28 @@ export class PortDma implements Dma {
     while (first < segments.length) first += this.#copy(segments, first);
   }
 
+  /** @throws {DmaFault} when a read would be refused; nothing is copied. */
+  #ask(address: number | bigint, length: number): void {
+    this.#port.mustBeOpen("do DMA");
+    checkSegment({ from: address, to: new Uint8Array() });
+    const { runtime: { calls }, device } = this.#port;
+    this.#table.ask(address, length);
+    const returned = calls.barkeep_dma(
+      device,
+      this.#table.words,
+      1,
+      this.#result,
+    );
+    if (returned === -errno.EACCES) {
+      const start = Number(address);
+      throw this.#fault({ start, length, operation: "read", segment: 0 });
+    }
+    // The buffer is nowhere: EFAULT says that nothing else is wrong.
+    if (returned !== -errno.EFAULT && returned !== -errno.EINTR) {
+      throw this.#port.error("do DMA", returned);
+    }
+  }
+
   /** Returns how many segments were copied; fewer than all after a signal. */
   #copy(segments: readonly DmaSegment[], first: number): number {
     const { runtime: { calls }, device } = this.#port;
@@ -118,30 +155,60 @@ export class PortDma implements Dma {
     if (returned === -errno.EINTR) return done;
     const failed = segments[first + done];
     if (returned === -errno.EACCES && failed) {
-      throw this.#fault(failed, first + done);
+      throw this.#fault(described(failed, first + done));
     }
     throw this.#port.error("do DMA", returned);
   }
 
-  #fault({ from, to }: DmaSegment, segment: number): BarkeepError {
-    const reads = to instanceof Uint8Array;
+  #fault({ start, length, operation, segment }: Refused): DmaFault {
     const result = this.#result;
     const wide = (offset: number): number =>
       Number(result.getBigUint64(offset, true));
-    const length = wide(abi["dma.nearest_length"]);
+    const nearest = wide(abi["dma.nearest_length"]);
     const direction =
       directions[result.getUint32(abi["dma.nearest_direction"], true)] ??
         "both";
     return new DmaFault({
-      start: Number(reads ? from : to),
+      start,
       address: wide(abi["dma.address"]),
-      length: reads ? to.length : (from as Uint8Array).length,
-      operation: reads ? "read" : "write",
+      length,
+      operation,
       reason: reasons[result.getUint32(abi["dma.reason"], true)] ?? "unmapped",
-      nearest: length > 0
-        ? { address: wide(abi["dma.nearest_address"]), length, direction }
+      nearest: nearest > 0
+        ? {
+          address: wide(abi["dma.nearest_address"]),
+          length: nearest,
+          direction,
+        }
         : undefined,
       segment,
     });
+  }
+}
+
+function described({ from, to }: DmaSegment, segment: number): Refused {
+  const reads = to instanceof Uint8Array;
+  return {
+    start: Number(reads ? from : to),
+    length: (reads ? to : from as Uint8Array).length,
+    operation: reads ? "read" : "write",
+    segment,
+  };
+}
+
+/** @throws {BarkeepError} when the runtime has not so many bytes. */
+function allocate(
+  address: number | bigint,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new BarkeepError(
+      "NO_MEMORY",
+      `cannot read ${length} bytes at ${hex(address)} by DMA: the driver has ` +
+        "mapped them, but this runtime has no buffer so large. Read them in pieces",
+      { cause },
+    );
   }
 }

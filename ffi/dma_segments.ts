@@ -41,6 +41,17 @@ export class SegmentTable {
     return count;
   }
 
+  /**
+   * Puts a read that only asks: its buffer is where none can be, which the
+   * kernel minds when it has found nothing else wrong.
+   */
+  ask(address: number | bigint, length: number): void {
+    this.words[operationWord] = abi.DMA_READ;
+    this.#putWide(addressWord, address);
+    this.#putWide(lengthWord, length);
+    this.#putWide(bufferWord, 1n << 63n);
+  }
+
   #put(at: number, { from, to }: DmaSegment): void {
     if (to instanceof Uint8Array) {
       this.words[at + operationWord] = abi.DMA_READ;

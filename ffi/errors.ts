@@ -12,6 +12,7 @@ export type ErrorCode =
   | "UNPLUGGED"
   | "BUSY"
   | "DMA_FAULT"
+  | "NO_MEMORY"
   | "IRQ_REFUSED"
   | "NO_BAR"
   | "CONFIG_REFUSED"

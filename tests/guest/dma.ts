@@ -120,6 +120,65 @@ for (const dma of ["iommu", "direct"] as const) {
   );
 
   guestTest(
+    `${dma}: a read longer than all memory is refused, and takes none`,
+    async () => {
+      await using card = await plug({ dma });
+      const address = await map(card, "map", "both", 100);
+      const nearest = { address, length: 100, direction: "both" } as const;
+      for (
+        const length of [
+          2 ** 20 + 1,
+          2 ** 30,
+          2 ** 32 - 1,
+          2 ** 40,
+          2 ** 53 - 1,
+        ]
+      ) {
+        const wanted = { length, operation: "read", nearest } as const;
+        const past = address + 100;
+        refused(
+          card.device,
+          { ...wanted, reason: "past-end", address: past },
+          () => card.device.dma.read(address, length),
+        );
+        refused(
+          card.device,
+          { ...wanted, reason: "unmapped", address: past },
+          () => card.device.dma.read(BigInt(past), length),
+        );
+      }
+      assert.throws(() => card.device.dma.read(-1, 2 ** 40), RangeError);
+      await card.driver.run("master", 0);
+      assert.throws(
+        () => card.device.dma.read(address, 2 ** 40),
+        { reason: "no-bus-master" },
+      );
+    },
+  );
+
+  guestTest(`${dma}: a read of 2 MiB is asked for, and done`, async () => {
+    await using card = await plug({ dma });
+    const length = 1 << 21;
+    const address = await map(card, "alloc", length);
+    card.device.dma.write(address, bytes);
+    await card.driver.run("poke", address, length - 1, 0x5a);
+    const back = card.device.dma.read(address, length);
+    assert.deepEqual(back.subarray(0, 300), bytes);
+    assert.equal(back[length - 1], 0x5a);
+    refused(
+      card.device,
+      {
+        reason: "past-end",
+        address: address + length,
+        length: length + 1,
+        operation: "read",
+        nearest: { address, length, direction: "both" },
+      },
+      () => card.device.dma.read(address, length + 1),
+    );
+  });
+
+  guestTest(
     `${dma}: before, after and between mappings is refused, the nearest is named`,
     async () => {
       await using card = await plug({ dma });
