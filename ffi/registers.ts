@@ -50,12 +50,18 @@ export interface RegisterSpec {
   readonly access?: RegisterAccess;
   /** Value after plug and after each reset of the function (default 0). */
   readonly reset?: number | bigint;
-  /** Accesses that the model is told of, once the kernel has done them. */
+  /**
+   * Accesses that the model is told of, once the kernel has done them. The
+   * driver does not wait: what it reads next, of any register that the kernel
+   * answers, may be from before the model has heard.
+   */
   readonly tell?: RegisterAccesses;
   /**
    * Accesses that wait for the model. A read is answered by it, whatever the
    * register holds. A write is done by the kernel, and then waits until the
-   * model has handled it; so the driver finds what the model made of it.
+   * model has handled it; so the driver finds what the model made of it. A
+   * register whose write has an outcome that the driver reads elsewhere needs
+   * `"write"`, or the register of the outcome `"read"`.
    */
   readonly wait?: RegisterAccesses;
   /** Names for bits. Those that no field has are `reserved`. */

@@ -56,7 +56,8 @@ export interface BarSpec {
   readonly trap?: readonly PageRange[];
   /**
    * Pages whose reads the kernel answers from {@link Bar.buffer}, while writes
-   * go there and are told to the model too.
+   * go there and are told to the model too. Such a read does not wait until the
+   * model has handled the writes before it.
    */
   readonly shadow?: readonly PageRange[];
   /**
