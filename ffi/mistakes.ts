@@ -65,6 +65,13 @@ export function showCount(value: unknown): string {
   return typeof value === "number" ? String(value) : show(value);
 }
 
+/** What to do about an offset that is no multiple of a width. */
+export function useMultiple(offset: unknown, width: number): string {
+  const below = typeof offset === "number" && offset < 0;
+  return `${below ? "offsets start at 0, " : ""}use a multiple of its width, ` +
+    `${width}`;
+}
+
 /** How many letters have to be put in, left out or replaced. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -2,7 +2,13 @@
 
 import { abi } from "./abi.ts";
 import { hex } from "./errors.ts";
-import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
+import {
+  isWhole,
+  type Say,
+  show,
+  unknownKeys,
+  useMultiple,
+} from "./mistakes.ts";
 import { accessMasks, fieldMask } from "./register_layout.ts";
 import type { RegisterField, RegisterSpec } from "./registers.ts";
 import type { BarSpec, PageRange } from "./spec.ts";
@@ -116,7 +122,7 @@ function checkRegister(
   if (at === undefined) {
     wrong("at is missing: give its offset in the BAR");
   } else if (!isWhole(at, 0, most) || at % width !== 0) {
-    wrong(`at is ${show(at)}: use a multiple of its width, ${width}`);
+    wrong(`at is ${show(at)}: ${useMultiple(at, width)}`);
   }
   if (!isWhole(count, 1, abi.ELEMENTS_MAX)) {
     wrong(`count is ${show(count)}: use 1 to ${hex(abi.ELEMENTS_MAX)}`);
@@ -202,7 +208,7 @@ function checkBits(
       `${name}.fields names no bits, so all would be reserved: leave it out`,
     );
   }
-  let taken = 0n;
+  const masks: { key: string; mask: bigint }[] = [];
   for (const [key, field] of Object.entries(fields)) {
     checkName(`${name} has a field "${key}"`, { key, own: members, say });
     const place = `${name}.fields.${key}`;
@@ -228,10 +234,14 @@ function checkBits(
     unknownKeys(place, { of: field, known: fieldKeys, say });
     checkAccess(place, field.access, say);
     const mask = fieldMask(field);
-    if (taken & mask) {
-      say(`${place} overlaps another field: a bit is in one of them at most`);
+    const other = masks.find((one) => one.mask & mask);
+    if (other) {
+      say(
+        `${place} overlaps ${name}.fields.${other.key}: a bit is in one of ` +
+          "them at most",
+      );
     }
-    taken |= mask;
+    masks.push({ key, mask });
   }
 }
 

@@ -390,9 +390,7 @@ function isPowerOfTwo(value: number): boolean {
 }
 
 function nextSize(size: unknown): string {
-  if (typeof size === "number" && size < 0) {
-    return " (1 << 31 and above is negative: write 2 ** 31)";
-  }
+  if (size === 1 << 31) return " (1 << 31 is negative, 2 ** 31 is too large)";
   if (!isWhole(size, 1, abi.BAR_BYTES_MAX)) return "";
   const next = Math.max(pageSize, 2 ** Math.ceil(Math.log2(Number(size))));
   return ` (${hex(next)} holds it)`;

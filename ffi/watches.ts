@@ -2,7 +2,13 @@
 
 import { abi, pageSize } from "./abi.ts";
 import { hex } from "./errors.ts";
-import { isWhole, type Say, show, unknownKeys } from "./mistakes.ts";
+import {
+  isWhole,
+  type Say,
+  show,
+  unknownKeys,
+  useMultiple,
+} from "./mistakes.ts";
 import type { BarSpec, BarSpecs, Width } from "./spec.ts";
 
 /**
@@ -80,10 +86,13 @@ function watchMistake(bar: BarSpec, watch: Watch): string | undefined {
     return `.width is ${show(width)}: use 1, 2, 4 or 8`;
   }
   if (!isWhole(offset, 0, Number.MAX_SAFE_INTEGER) || offset % width !== 0) {
-    return `.offset is ${show(offset)}: use a multiple of its width, ${width}`;
+    return `.offset is ${show(offset)}: ${useMultiple(offset, width)}`;
   }
   if (offset >= bar.size) {
-    return ` is at ${hex(offset)}, outside the BAR of ${hex(bar.size)} bytes`;
+    return ` is at ${hex(offset)}, outside the BAR of ${
+      hex(bar.size)
+    } bytes: ` +
+      "move it, or make the BAR larger";
   }
   const taken = bar.trap
     ? [...bar.trap, ...bar.shadow ?? []].some(([start, length]) =>

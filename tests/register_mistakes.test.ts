@@ -102,7 +102,10 @@ test("checkSpec() refuses widths and offsets that no register has", () => {
   only({ a: { at: 0, width: 16 } }, /^a\.width is 16:/);
   only({ a: { at: 2 } }, /^a\.at is 2: use a multiple of its width, 4/);
   only({ a: { at: 4, width: 8 } }, /^a\.at is 4: .* 8/);
-  only({ a: { at: -4 } }, /^a\.at is -4/);
+  only(
+    { a: { at: -4 } },
+    /^a\.at is -4: offsets start at 0, use a multiple of its width, 4$/,
+  );
   only({ a: { width: 4 } }, /^a\.at is missing: give its offset/);
 });
 
@@ -130,7 +133,11 @@ test("checkSpec() refuses reset values outside their register", () => {
 test("checkSpec() refuses fields that overlap, or are outside their register", () => {
   only(
     { a: { at: 0, fields: { one: bits(4, 2), two: bit(4) } } },
-    /^a\.fields\.two overlaps another field/,
+    /^a\.fields\.two overlaps a\.fields\.one: a bit is in one of them at most$/,
+  );
+  only(
+    { a: { at: 0, fields: { one: bit(0), two: bit(4), three: bits(5, 3) } } },
+    /^a\.fields\.three overlaps a\.fields\.two:/,
   );
   only(
     { a: { at: 0, width: 1, fields: { one: bit(8) } } },

@@ -72,7 +72,12 @@ test("checkSpec() refuses a BAR without a size", () => {
 });
 
 test("checkSpec() says why 1 << 31 is no size", () => {
-  only({ bars: [{ size: 1 << 31 }] }, /is -2147483648: .*write 2 \*\* 31/);
+  only(
+    { bars: [{ size: 1 << 31 }] },
+    /is -2147483648: .* to 0x10000000 \(1 << 31 is negative, 2 \*\* 31 is too large\)$/,
+  );
+  only({ bars: [{ size: 2 ** 31 }] }, /is 0x80000000: .* to 0x10000000$/);
+  only({ bars: [{ size: -4096 }] }, /is -4096: .* to 0x10000000$/);
 });
 
 test("checkSpec() refuses lists that are none, and elements of another shape", () => {
@@ -395,7 +400,10 @@ test("checkSpec() refuses a watched range of an odd width or offset", () => {
     { bars: [watched({ offset: 4098 })] },
     /\.offset is 0x1002: use a multiple of its width, 4/,
   );
-  only({ bars: [watched({ offset: -4 })] }, /\.offset is -4/);
+  only(
+    { bars: [watched({ offset: -4 })] },
+    /\.offset is -4: offsets start at 0, use a multiple of its width, 4$/,
+  );
   only(
     { bars: [watched({ offset: 4100, width: 8 })] },
     /multiple of its width, 8/,
@@ -406,7 +414,7 @@ test("checkSpec() refuses a watched range of an odd width or offset", () => {
 test("checkSpec() refuses a watched range outside its BAR", () => {
   only(
     { bars: [null, watched({ offset: 16384 })] },
-    /bars\[1\]\.watch\[0\] is at 0x4000, outside the BAR of 0x4000 bytes/,
+    /bars\[1\]\.watch\[0\] is at 0x4000, outside the BAR of 0x4000 bytes: move it, or make the BAR larger$/,
   );
 });
 
