@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 import { abi, errno } from "./abi.ts";
-import { BarkeepError, Busy } from "./errors.ts";
+import { whyRefused } from "./config_owned.ts";
+import { BarkeepError, Busy, hex } from "./errors.ts";
 import type { Event } from "./events.ts";
 import { EventStream } from "./event_stream.ts";
 import { checkHandlers, type Handlers } from "./handlers.ts";
 import { type Dma, PortDma } from "./dma.ts";
 import { type Irq, PortIrq } from "./irq.ts";
-import { show } from "./mistakes.ts";
+import { isWhole, show } from "./mistakes.ts";
 import { Poller } from "./poller.ts";
 import { Port } from "./port.ts";
 import { registerBank } from "./register_bank.ts";
@@ -57,7 +58,8 @@ export interface Config {
    *
    * @param offset Bytes, 0 to 4095.
    * @param value What to write; its lower bits count.
-   * @throws {BarkeepError} `CONFIG_REFUSED` for what belongs to the host.
+   * @throws {BarkeepError} `CONFIG_REFUSED` for a register that belongs to the
+   * host, or stays as it was plugged; the message names it.
    * @throws {RangeError} when the offset is outside.
    * @throws {Unplugged} when the device is off the bus.
    */
@@ -329,12 +331,19 @@ function unplugOnAbort(device: Device, signal?: AbortSignal): void {
 
 function config(port: Port): Config {
   const value = new DataView(new ArrayBuffer(4));
+  const refusal = (offset: number, length: number): string => {
+    const image = new DataView(new ArrayBuffer(256));
+    const { runtime: { calls }, device } = port;
+    calls.barkeep_config(device, 0, 0, image.byteLength, image);
+    const bytes = new Uint8Array(value.buffer, 0, length);
+    return whyRefused(image, { offset, bytes });
+  };
   const call = (flags: number, offset: number, length: number): void => {
-    const tried = `${flags ? "write" : "read"} ${length} bytes ` +
-      `of config space at ${show(offset)}`;
+    const valid = isWhole(offset, 0, abi.CONFIG_SIZE - length);
+    const tried = `${flags ? "write" : "read"} ${length} ` +
+      `${length === 1 ? "byte" : "bytes"} of config space ` +
+      `at ${valid ? hex(offset) : show(offset)}`;
     port.mustBeOpen(tried);
-    const valid = Number.isInteger(offset) && offset >= 0 &&
-      offset + length <= abi.CONFIG_SIZE;
     if (!valid) throw new RangeError(`cannot ${tried}: it has 4096 bytes`);
     const { calls } = port.runtime;
     const returned = calls.barkeep_config(
@@ -347,8 +356,7 @@ function config(port: Port): Config {
     if (returned === -errno.EPERM) {
       throw new BarkeepError(
         "CONFIG_REFUSED",
-        `cannot ${tried}: Command, Status, BARs and the control registers of MSI, PM and ` +
-          "PCI Express belong to the host. Write next to them only",
+        `cannot ${tried}: ${refusal(offset, length)}. Write next to it only`,
       );
     }
     if (returned < 0) throw port.error(tried, returned);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { abi } from "../ffi/abi.ts";
+import { whyRefused } from "../ffi/config_owned.ts";
 import { composeConfigSpace } from "../ffi/config_space.ts";
 import { layOutPlug } from "../ffi/plug.ts";
 import {
@@ -25,6 +26,59 @@ function compose(spec: Partial<DeviceSpec> = {}) {
     notify: space.notify,
   };
 }
+
+/** Why a byte at an offset is not the model's to change. */
+function refusal(spec: Partial<DeviceSpec>, offset: number): string {
+  const { image } = compose(spec);
+  const bytes = Uint8Array.of(image.getUint8(offset) ^ 1);
+  return whyRefused(image, { offset, bytes });
+}
+
+test("whyRefused() knows the registers of every capability", () => {
+  const host = "which belongs to the host";
+  const plugged = "which stays as it was plugged";
+  const nothing = "it would change what is not the model's";
+  const expected: [Capability, Record<number, string>][] = [
+    [pm(), {
+      0x42: `it would change PM Capabilities (0x42 to 0x43), ${plugged}`,
+      0x45: `it would change PM Control/Status (0x44 to 0x45), ${host}`,
+      0x46: nothing,
+    }],
+    [pcie(), {
+      0x47: `it would change Device Capabilities (0x44 to 0x47), ${plugged}`,
+      0x48: `it would change Device Control (0x48 to 0x49), ${host}`,
+      0x4a: nothing,
+      0x51: `it would change Link Control (0x50 to 0x51), ${host}`,
+      0x68: `it would change Device Control 2 (0x68 to 0x69), ${host}`,
+      0x70: `it would change Link Control 2 (0x70 to 0x71), ${host}`,
+    }],
+    [msi({ address64: false }), {
+      0x49: `it would change the MSI capability (0x42 to 0x49), ${host}`,
+      0x4a: nothing,
+    }],
+    [msi({ maskable: true }), {
+      0x57: `it would change the MSI capability (0x42 to 0x57), ${host}`,
+      0x58: nothing,
+    }],
+  ];
+  for (const [capability, offsets] of expected) {
+    for (const [offset, text] of Object.entries(offsets)) {
+      const found = refusal({ capabilities: [capability] }, Number(offset));
+      assert.equal(found, text, `${capability.name} ${offset}`);
+    }
+  }
+  assert.equal(
+    refusal({ capabilities: [vendor(new Uint8Array(8)), pm()] }, 0x50),
+    `it would change PM Control/Status (0x50 to 0x51), ${host}`,
+  );
+});
+
+test("whyRefused() names what changes, not all that is written", () => {
+  const { image } = compose();
+  const bytes = new Uint8Array(image.buffer, 0, 8).slice();
+  bytes[4] = 7;
+  assert.match(whyRefused(image, { offset: 0, bytes }), /change Command/);
+});
 
 /** Offsets of a capability list, as a host walks it. */
 function walk(image: DataView): [id: number, offset: number][] {

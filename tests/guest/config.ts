@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { type Capability, msi, pcie, pm } from "../../mod.ts";
+import { BarkeepError, type Capability, msi, pcie, pm } from "../../mod.ts";
 import { eventually, functionPath, guestTest, plug } from "./harness.ts";
 
 /** Config space from the host's side, by sysfs. */
@@ -147,14 +147,42 @@ guestTest(
     assert.equal(host.read(0x44, 2), 0xabcd);
     config.write8(0x08, 0x99);
     assert.equal(host.read(0x08, 1), 0x99);
-    const refused = [0x04, 0x06, 0x10, 0x34, 0x48 + 4];
-    for (const offset of refused) {
+    const refused: Record<number, string> = {
+      0x00: "Vendor ID (0x0 to 0x1), which stays as it was plugged",
+      0x04: "Command (0x4 to 0x5), which belongs to the host",
+      0x06: "Status (0x6 to 0x7), which",
+      0x13: "BAR 0 (0x10 to 0x13), which",
+      0x34: "the capability pointer (0x34), which",
+      0x3c: "Interrupt Line (0x3c), which",
+      0x41: "ID and next pointer of capability 0x9 (0x40 to 0x41), which",
+      [0x48 + 3]: "PM Capabilities (0x4a to 0x4b), which",
+      [0x48 + 4]: "PM Control/Status (0x4c to 0x4d), which",
+    };
+    for (const [key, what] of Object.entries(refused)) {
+      const offset = Number(key);
+      const start = "cannot write 1 byte of config space at " +
+        `0x${offset.toString(16)}: it would change ${what}`;
       assert.throws(
         () => config.write8(offset, config.read8(offset) ^ 1),
-        { code: "CONFIG_REFUSED" },
-        `offset ${offset}`,
+        (error) => {
+          assert.ok(error instanceof BarkeepError, String(error));
+          const { code, message } = error;
+          assert.equal(code, "CONFIG_REFUSED");
+          assert.ok(message.startsWith(start), message);
+          assert.match(message, /\. Write next to it only$/);
+          return true;
+        },
       );
     }
+    assert.throws(
+      () => config.write32(0x0c, config.read32(0x0c) ^ 0x10000),
+      /^BarkeepError: cannot write 4 bytes of .* at 0xc: .* Header Type \(0xe\)/,
+    );
+    config.write32(0, config.read32(0));
+    assert.throws(
+      () => config.write8(-1, 0),
+      /cannot write 1 byte of config space at -1: it has 4096 bytes/,
+    );
     assert.throws(() => config.read32(4094), RangeError);
   },
 );
