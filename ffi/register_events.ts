@@ -3,7 +3,7 @@
 import { abi } from "./abi.ts";
 import { BadSpec } from "./errors.ts";
 import type { Handlers } from "./handlers.ts";
-import { type Say, unknownKeys } from "./mistakes.ts";
+import { type Say, show, unknownKeys } from "./mistakes.ts";
 import { placeInArray } from "./register_bank.ts";
 import type { RegisterLayout } from "./register_layout.ts";
 import type {
@@ -34,6 +34,12 @@ const owners = new WeakMap<
   { events: RegisterEvents; number: number }
 >();
 
+/** What registers of devices are called, for messages. */
+const listenable = new Set<string>();
+
+/** As many as a message names. */
+const named = 8;
+
 /**
  * A device's registers as its events name them: by number, the first being 1.
  * Arrays have nothing at 0.
@@ -60,7 +66,9 @@ export class RegisterEvents {
   own(bar: number, bank: Readonly<Record<string, object>>): void {
     this.#layouts.forEach((layout, index) => {
       const register = layout.bar === bar ? bank[layout.name] : undefined;
-      if (register) owners.set(register, { events: this, number: index + 1 });
+      if (!register) return;
+      owners.set(register, { events: this, number: index + 1 });
+      listenable.add(layout.name);
     });
   }
 
@@ -116,6 +124,14 @@ export class RegisterEvents {
   }
 }
 
+function noRegister(given: unknown): string {
+  const some = [...listenable].slice(0, named).join(", ");
+  const more = listenable.size > named ? ", …" : "";
+  return `on() was given ${show(given)}, which is no register of a plugged ` +
+    "device: give it one of a BAR's registers" +
+    (some ? ` (${some}${more})` : "");
+}
+
 const heard = [
   ["read", abi.REGISTER_TELL_READ | abi.REGISTER_WAIT_READ],
   ["write", abi.REGISTER_TELL_WRITE | abi.REGISTER_WAIT_WRITE],
@@ -157,7 +173,8 @@ export function checkWaits(
  *
  * @param register A register of {@link Bar.registers}; of an array, all of it.
  * @param handlers For reads and writes, or a function for writes.
- * @throws {BadSpec} when the declaration lets the model hear of nothing.
+ * @throws {BadSpec} when it is no register, or one of an array, or when the
+ * declaration lets the model hear of nothing.
  *
  * @example
  * ```ts
@@ -190,9 +207,7 @@ export function on<Value extends number | bigint>(
   }
   const owner = owners.get(register);
   if (!owner) {
-    throw new BadSpec([
-      "on() was given what is no register: give it one of a BAR's registers",
-    ]);
+    throw new BadSpec([noRegister(register)]);
   }
   const given = typeof handlers === "function" ? { write: handlers } : handlers;
   owner.events.listen(owner.number, given);

@@ -132,11 +132,26 @@ test("a register refuses values that it cannot hold", () => {
 
 test("on() refuses what is not plugged, or one register of an array", () => {
   const { regs } = bank();
-  assert.throws(() => on(regs.queue, () => {}), /on\(\) was given what is no/);
+  assert.throws(
+    () => on(regs.queue, () => {}),
+    /on\(\) was given an object, which is no register of a plugged device/,
+  );
   assert.throws(
     () => on(regs.queue.at(1), () => {}),
     /queue\.at\(1\) is one of an array: on\(queue, \(value, index\) => …\)/,
   );
+});
+
+test("on() names registers that there are", () => {
+  const { regs } = bank();
+  const bars = [{ size: 8192, registers: map }];
+  new RegisterEvents(layOutRegisters({ id, bars })).own(0, regs);
+  const typo = (regs as Record<string, unknown>)["quue"] as typeof regs.queue;
+  assert.throws(
+    () => on(typo, () => {}),
+    /given undefined, .*: give it one of a BAR's registers \(.*\bqueue\b.*\)/,
+  );
+  assert.throws(() => on(regs.status.mode as never, () => {}), /was given 0,/);
 });
 
 test("reads that wait for a model that answers none are a mistake", () => {
