@@ -28,7 +28,12 @@ import { helperPath } from "./helper.ts";
 import { devicePath } from "./port.ts";
 import { checkWaits } from "./register_events.ts";
 import type { RegisterMap } from "./registers.ts";
-import { type BarSpecs, checkSpec, type DeviceSpec } from "./spec.ts";
+import {
+  type BarSpecs,
+  checkSpec,
+  defaultTimeout,
+  type DeviceSpec,
+} from "./spec.ts";
 
 /** A device of one file: what it is, and how it behaves. */
 export interface Model<Bars extends BarSpecs = BarSpecs>
@@ -252,7 +257,7 @@ function attached(model: Model, device: Device): Handlers {
   checkHandlers(handlers, model, { source: "attach() returned" });
   checkRegisterWaits(device, { model, handlers });
   const reporting: Handlers = Object.create(handlers);
-  reporting.fault ??= showFault;
+  reporting.fault ??= (event) => console.error(faultText(event, model));
   return reporting;
 }
 
@@ -378,21 +383,32 @@ async function work(
   return await new Promise(() => {}); // the race is against the end of serving
 }
 
-const faultTexts: Record<FaultEvent["reason"], string> = {
-  timeout: "was not answered in time: a read was all-ones, a write went on",
+const faultTexts: Record<
+  Exclude<FaultEvent["reason"], "timeout">,
+  string
+> = {
   undecodable: "is of an instruction that cannot be emulated; it was skipped",
   link: "could not be delivered for too long; the link is down until unplug",
   memory: "was a write to shared memory, and lost: there was no page for it",
   uncompleted: "was left without a completion, and read as all-ones",
 };
 
-/** For models that do not handle faults themselves. */
-function showFault({ reason, bar, offset, width }: FaultEvent): void {
-  console.error(
-    `fault: an access of ${width} bytes to BAR ${bar} at ${hex(offset)} ${
-      faultTexts[reason]
-    }`,
-  );
+/**
+ * What is said of a fault where the model does not handle faults itself.
+ *
+ * @param spec Whose `timeout`, in milliseconds, the access had.
+ */
+export function faultText(
+  { reason, bar, offset, width }: FaultEvent,
+  { timeout = defaultTimeout }: { readonly timeout?: number },
+): string {
+  const what = reason === "timeout"
+    ? `was not answered in time (timeout: ${timeout} ms): a read was all-ones, ` +
+      "a write went on. Answer sooner, or give the device a larger timeout"
+    : faultTexts[reason];
+  return `fault: an access of ${width} bytes to BAR ${bar} at ${
+    hex(offset)
+  } ${what}`;
 }
 
 /**
