@@ -472,8 +472,8 @@ enum barkeep_dma_reason {
  * EACCES: segment number @done was refused; none of it was copied, unless the
  * driver unmapped it or turned bus mastering off in the middle. EFAULT: a
  * model's buffer of it could not be accessed, or memory that the driver gave up
- * although it is mapped; it may have been copied in part. EINTR: a signal came
- * between two segments.
+ * although it is mapped; it may have been copied in part. Where both are wrong
+ * it is EACCES. EINTR: a signal came between two segments.
  *
  * Up to 64 bytes, and the last cache line of any segment that the device
  * writes, move in naturally aligned units of up to 8 bytes, in ascending order.
