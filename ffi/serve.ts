@@ -76,7 +76,8 @@ device is plugged, and has its address in BARKEEP_DEVICE.
   --help             this text
 
 Exit status: the command's or the shell's own, else 0; 1 if the driver's
-self-test or the model failed; 64 wrong usage; 69 something is missing.
+self-test or the model failed, or the device was unplugged before the command
+ended; 64 wrong usage; 69 something is missing.
 `;
 
 const exit = { ok: 0, failed: 1, usage: 64, unavailable: 69 } as const;
@@ -285,8 +286,11 @@ async function serveHere(
     });
   served.catch(() => {}); // awaited below, after what comes first
   const unhook = onSignal(() => stop.abort());
-  const timer = options.timeout &&
-    setTimeout(() => stop.abort(), options.timeout * 1000);
+  const { timeout } = options;
+  const timer = timeout && setTimeout(() => {
+    console.log(`--timeout: ${timeout} s are over`);
+    stop.abort();
+  }, timeout * 1000);
   try {
     const address = await device.plugged.catch(() => undefined);
     if (address === undefined) {

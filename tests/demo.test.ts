@@ -111,6 +111,17 @@ describe("devices/edu.ts", () => {
     },
   );
 
+  test(
+    "says that its time is over, and fails for a command",
+    patient,
+    async () => {
+      const edu = path("../devices/edu.ts");
+      const ran = await run(edu, "--timeout", "2", "--", "sleep", "60");
+      assert.equal(ran.status, 1, `${ran.stdout}\n${ran.stderr}`);
+      assert.match(ran.stdout, /^--timeout: 2 s are over\nunplugged$/m);
+    },
+  );
+
   test("refuses a shell and a command at once, and exits 64", async () => {
     const edu = path("../devices/edu.ts");
     const { status, stderr } = await run(edu, "--shell", "true");
