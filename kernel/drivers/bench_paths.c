@@ -178,7 +178,7 @@ static const struct bench_path bench_paths[] = {
 	{ "fault", bench_fault, .before = bench_drain, .burst = BENCH_BURST },
 	{ "handoff", bench_handoff, .partner = true },
 	{ "memcpy", bench_memcpy },
-	{ "irq_work", bench_irq_work },
+	{ "irq_work", bench_irq_work, .before = bench_drain, .burst = BENCH_BURST },
 	{ "posted", bench_posted, .before = bench_drain, .burst = BENCH_BURST },
 	{ "shadow", bench_shadow, .before = bench_drain, .burst = BENCH_BURST },
 	{ "mapped", bench_mapped, .before = bench_drain, .burst = BENCH_BURST },
