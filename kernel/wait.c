@@ -37,6 +37,12 @@
 #define ATOMIC_NOTICED_NS	(20 * NSEC_PER_USEC)
 #define UNRESPONSIVE_NS		(50 * NSEC_PER_MSEC)
 
+/* The clock may step back a little, from CPU to CPU as well. */
+static u64 wait_elapsed(u64 since, u64 now)
+{
+	return now > since ? now - since : 0;
+}
+
 /*
  * How long a CPU has spun since it last changed tasks, less the time that it has not.
  * An interrupt that changes it in the middle of a change costs some accuracy, as does
@@ -59,11 +65,8 @@ static struct wait_spell *wait_spell(u64 begin)
 
 	if (spell->task != current || spell->switches != switches)
 		*spell = (struct wait_spell){ current, switches, 0, begin };
-	/* The clock may step back a little, from CPU to CPU as well. */
-	if ((s64)(begin - spell->seen) > 0) {
-		spell->ns -= min(spell->ns, begin - spell->seen);
-		spell->seen = begin;
-	}
+	spell->ns -= min(spell->ns, wait_elapsed(spell->seen, begin));
+	spell->seen = max(spell->seen, begin);
 	return spell;
 }
 
@@ -71,8 +74,8 @@ static void wait_has_spun(u64 begin, u64 end)
 {
 	struct wait_spell *spell = wait_spell(begin);
 
-	spell->ns += end - begin;
-	spell->seen = end;
+	spell->ns += wait_elapsed(begin, end);
+	spell->seen = max(spell->seen, end);
 }
 
 /* @hurry: the model may have stopped, and this may be one wait of many. */
@@ -134,27 +137,28 @@ static bool wait_for_goal(struct barkeep_device *dev, struct barkeep_goal *goal,
 {
 	u64 now = ktime_get_mono_fast_ns(), spent, kick = KICK_NS;
 	u64 begin = now;
-	bool ret;
 	int n;
 
 	if (!goal->since)
 		goal->since = now;
-	else if (now - goal->since >= goal->limit)
+	else if (wait_elapsed(goal->since, now) >= goal->limit)
 		return false;
 	for (;;) {
 		for (n = 0; n < LOOKS_PER_CLOCK; n++) {
-			ret = wait_is_done(dev, goal);
-			if (ret)
-				goto out;
+			if (wait_is_done(dev, goal))
+				return true;
 			cpu_relax();
 		}
 		now = ktime_get_mono_fast_ns();
-		spent = now - goal->since;
-		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
-		    barkeep_wait_killed(patience)) {
-			ret = wait_is_done(dev, goal);
-			goto out;
+		spent = wait_elapsed(goal->since, now);
+		/* At once, for an interrupt handler that waits meanwhile would forget it. */
+		if (!patience->may_sleep && wait_elapsed(begin, now) >= ATOMIC_NOTICED_NS) {
+			wait_has_spun(begin, now);
+			begin = now;
 		}
+		if (READ_ONCE(dev->dead) || spent >= goal->limit ||
+		    barkeep_wait_killed(patience))
+			return wait_is_done(dev, goal);
 		if (patience->may_sleep &&
 		    (spent >= SPIN_NS || need_resched() || num_online_cpus() == 1))
 			return wait_asleep(dev, goal, patience, spent);
@@ -163,10 +167,6 @@ static bool wait_for_goal(struct barkeep_device *dev, struct barkeep_goal *goal,
 			kick += KICK_NS;
 		}
 	}
-out:
-	if (!patience->may_sleep && now - begin >= ATOMIC_NOTICED_NS)
-		wait_has_spun(begin, now);
-	return ret;
 }
 
 /* Whether a wait has timed out and the model has taken no event since. */

@@ -16,7 +16,8 @@
  *	write BAR OFFSET WIDTH VALUE [CONTEXT]
  *	swap BAR OFFSET WIDTH VALUE [CONTEXT]	writes, reads at once; answers the value
  *	fill BAR OFFSET BYTES VALUE		memset_io
- *	sum BAR OFFSET BYTES			memcpy_fromio; answers the bytes' sum
+ *	sum BAR OFFSET BYTES [LOCKED]		memcpy_fromio, under a spinlock or not;
+ *						answers the bytes' sum
  *	copy BAR OFFSET BYTES			memcpy_toio of 0, 1, 2, ...
  *	ioremap DOOR BAR OFFSET BYTES		by any way to map; answers a number
  *	iounmap NUMBER [OFFSET]			by an address that far into it

@@ -133,7 +133,11 @@ int exerciser_sum(struct exerciser *exerciser, const u64 *arguments, char *answe
 
 	if (IS_ERR(bytes))
 		return PTR_ERR(bytes);
+	if (arguments[3])
+		spin_lock(&exerciser->spin);
 	memcpy_fromio(bytes, at, arguments[2]);
+	if (arguments[3])
+		spin_unlock(&exerciser->spin);
 	for (n = 0; n < arguments[2]; n++)
 		sum += bytes[n];
 	kvfree(bytes);

@@ -129,6 +129,24 @@ guestTest(
 );
 
 guestTest(
+  "a driver gets its CPU back that reads a slow model on and on under a lock",
+  async () => {
+    const reads = 14;
+    await using card = await plug({ timeout: 60_000 }, {
+      async read() {
+        // In the second that such a wait has.
+        await sleep(700);
+        return 0;
+      },
+    });
+    const sum = await card.driver.run("sum", 0, 0, 4 * reads, 1);
+    const unanswered = Number(sum) / (4 * 0xff);
+    assert.ok(unanswered > 0, "it waited for all of them");
+    assert.ok(unanswered < reads, "it waited for none of them");
+  },
+);
+
+guestTest(
   "a model that was away is waited for again, though it is slow",
   async () => {
     const timeout = patiently(1000);
