@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import { header } from "./config_space.ts";
 import { hex } from "./errors.ts";
 
 /** A register of config space that the model may not change. */
@@ -11,11 +12,11 @@ interface Owned {
   readonly hosts?: true;
 }
 
-const header: readonly Owned[] = [
-  { name: "Vendor ID", offset: 0x00, length: 2 },
-  { name: "Device ID", offset: 0x02, length: 2 },
-  { name: "Command", offset: 0x04, length: 2, hosts: true },
-  { name: "Status", offset: 0x06, length: 2, hosts: true },
+const common: readonly Owned[] = [
+  { name: "Vendor ID", offset: header.vendor, length: 2 },
+  { name: "Device ID", offset: header.device, length: 2 },
+  { name: "Command", offset: header.command, length: 2, hosts: true },
+  { name: "Status", offset: header.status, length: 2, hosts: true },
   { name: "Header Type", offset: 0x0e, length: 1 },
   ...Array.from({ length: 6 }, (_, bar) => ({
     name: `BAR ${bar}`,
@@ -24,12 +25,16 @@ const header: readonly Owned[] = [
     hosts: true as const,
   })),
   { name: "Expansion ROM", offset: 0x30, length: 4, hosts: true },
-  { name: "the capability pointer", offset: 0x34, length: 1 },
-  { name: "Interrupt Line", offset: 0x3c, length: 1, hosts: true },
-  { name: "Interrupt Pin", offset: 0x3d, length: 1 },
+  { name: "the capability pointer", offset: header.capabilities, length: 1 },
+  {
+    name: "Interrupt Line",
+    offset: header.interruptLine,
+    length: 1,
+    hosts: true,
+  },
+  { name: "Interrupt Pin", offset: header.interruptPin, length: 1 },
 ];
 
-const capabilityPointer = 0x34;
 /** More would be a list that bites its tail. */
 const capabilitiesMax = 48;
 
@@ -64,8 +69,8 @@ function partsOf(id: number, control: number): readonly Owned[] {
 }
 
 function owned(image: DataView): Owned[] {
-  const all = [...header];
-  let at = image.getUint8(capabilityPointer);
+  const all = [...common];
+  let at = image.getUint8(header.capabilities);
   for (let left = capabilitiesMax; at !== 0 && left > 0; left--) {
     const start = at;
     const id = image.getUint8(start);

@@ -18,7 +18,7 @@ export interface ConfigSpace {
 }
 
 /** Offsets in a type 0 header. */
-const header = {
+export const header = {
   vendor: 0x00,
   device: 0x02,
   command: 0x04,
