@@ -125,14 +125,8 @@ export class PortDma implements Dma {
   #ask(address: number | bigint, length: number): void {
     this.#port.mustBeOpen("do DMA");
     checkSegment({ from: address, to: new Uint8Array() });
-    const { runtime: { calls }, device } = this.#port;
     this.#table.ask(address, length);
-    const returned = calls.barkeep_dma(
-      device,
-      this.#table.words,
-      1,
-      this.#result,
-    );
+    const returned = this.#call(1);
     if (returned === -errno.EACCES) {
       const start = Number(address);
       throw this.#fault({ start, length, operation: "read", segment: 0 });
@@ -145,19 +139,22 @@ export class PortDma implements Dma {
 
   /** Returns how many segments were copied; fewer than all after a signal. */
   #copy(segments: readonly DmaSegment[], first: number): number {
-    const { runtime: { calls }, device } = this.#port;
     const count = this.#table.fill(segments, first);
-    const result = this.#result;
-    const words = this.#table.words;
-    const returned = calls.barkeep_dma(device, words, count, result);
+    const returned = this.#call(count);
     if (returned >= 0) return count;
-    const done = result.getUint32(abi["dma.done"], true);
+    const done = this.#result.getUint32(abi["dma.done"], true);
     if (returned === -errno.EINTR) return done;
     const failed = segments[first + done];
     if (returned === -errno.EACCES && failed) {
       throw this.#fault(described(failed, first + done));
     }
     throw this.#port.error("do DMA", returned);
+  }
+
+  /** Hands over what is in the table; returns what the kernel does. */
+  #call(count: number): number {
+    const { runtime: { calls }, device } = this.#port;
+    return calls.barkeep_dma(device, this.#table.words, count, this.#result);
   }
 
   #fault({ start, length, operation, segment }: Refused): DmaFault {
@@ -196,8 +193,12 @@ function described({ from, to }: DmaSegment, segment: number): Refused {
   };
 }
 
-/** @throws {BarkeepError} when the runtime has not so many bytes. */
-function allocate(
+/**
+ * The buffer of a read that is permitted.
+ *
+ * @throws {BarkeepError} `NO_MEMORY` when the runtime has not so many bytes.
+ */
+export function allocate(
   address: number | bigint,
   length: number,
 ): Uint8Array<ArrayBuffer> {
