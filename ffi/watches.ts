@@ -89,10 +89,8 @@ function watchMistake(bar: BarSpec, watch: Watch): string | undefined {
     return `.offset is ${show(offset)}: ${useMultiple(offset, width)}`;
   }
   if (offset >= bar.size) {
-    return ` is at ${hex(offset)}, outside the BAR of ${
-      hex(bar.size)
-    } bytes: ` +
-      "move it, or make the BAR larger";
+    return ` is at ${hex(offset)}, outside the BAR of ` +
+      `${hex(bar.size)} bytes: move it, or make the BAR larger`;
   }
   const taken = bar.trap
     ? [...bar.trap, ...bar.shadow ?? []].some(([start, length]) =>
