@@ -269,7 +269,7 @@ bool barkeep_wait_completion(struct barkeep_device *dev, struct barkeep_goal *go
 
 /*
  * For room in the ring. Whoever waits for it in vain takes the link down, so it is
- * waited for once and never in a hurry.
+ * never waited for in a hurry.
  */
 bool barkeep_wait_room(struct barkeep_device *dev, struct barkeep_goal *goal,
 		       struct barkeep_patience *patience)
