@@ -2,7 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -19,10 +25,14 @@ const limit = 300;
 const patient = { timeout: 2 * limit * 1000 };
 
 /** The command line, run by the runtime that runs the tests. */
-function cli(args: readonly string[], input?: string) {
+function cli(
+  args: readonly string[],
+  { input = "", env }: { input?: string; env?: NodeJS.ProcessEnv } = {},
+) {
   return spawnSync(process.execPath, [...runtimeArguments(), vm, ...args], {
     encoding: "utf8",
-    input: input ?? "",
+    input,
+    env,
   });
 }
 
@@ -98,7 +108,7 @@ test(
           ...script("cat; nproc; cat /sys/bus/pci/devices/*/device; exit 42"),
         ],
       ],
-      "héllo\n",
+      { input: "héllo\n" },
     );
     assert.equal(status, 42);
     assert.match(stdout, /^héllo\n1\n/);
@@ -155,6 +165,32 @@ test(
     }
   },
 );
+
+test("a kernel that hangs while it boots is booted again", patient, () => {
+  const place = mkdtempSync(join(tmpdir(), "barkeep-test-"));
+  try {
+    // QEMU starts with its CPUs stopped, the first time.
+    const program = join(place, qemu);
+    writeFileSync(
+      program,
+      `#!/bin/sh
+      PATH=\${PATH#*:}
+      mkdir "$0.begun" 2> /dev/null && exec ${qemu} -S "$@"
+      exec ${qemu} "$@"
+      `,
+      { mode: 0o755 },
+    );
+    const { status, stdout, stderr } = cli(
+      ["--no-module", "--timeout", String(limit), "echo", "came up"],
+      { env: { ...process.env, PATH: `${place}:${process.env.PATH}` } },
+    );
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, "came up\n");
+    assert.match(stderr, /lost the kernel while it booted; booting again/);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
 
 test("QEMU does not outlive a vm.ts that is killed", patient, async () => {
   const marker = `barkeep-test-${process.pid}`;

@@ -142,6 +142,7 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
   const image = await initramfs(kernel, job);
   try {
     for (let boots = 1;; boots++) {
+      const mayRepeat = machine.accelerator === "tcg" && boots < bootsMax;
       guest = startGuest({
         machine,
         initramfs: image,
@@ -151,11 +152,10 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
         onLog: (line) => run.logged(line),
       });
       run.watch(guest);
+      if (mayRepeat) run.giveUpAfter(bootTime * (kernel.slow ?? 1), guest);
       const end = await guest.ended;
       run.unwatch();
-      const again = machine.accelerator === "tcg" && boots < bootsMax &&
-        run.neverCameUp(end);
-      if (!again) return run.result(end);
+      if (!mayRepeat || !run.neverCameUp(end)) return run.result(end);
       say("the emulated CPU lost the kernel while it booted; booting again");
     }
   } finally {
@@ -166,10 +166,14 @@ export async function runInVm(options: VmOptions = {}): Promise<VmResult> {
 
 /**
  * QEMU's TCG now and then runs the trap instruction that a kernel puts for a
- * moment where it patches itself, when it is there no more. That is at boot,
- * before anything of ours.
+ * moment where it patches itself, when it is there no more: once, and the kernel
+ * dies of it, or again and again, and it hangs. That is at boot, before anything
+ * of ours. The last boot has all the time that the run has.
  */
 const bootsMax = 3;
+
+/** Seconds; some three where nothing else runs. */
+const bootTime = 60;
 
 function guestEnvironment(
   modules: string | undefined,
@@ -220,6 +224,7 @@ function runtimeDirectory(): string {
 class Run {
   #options: VmOptions;
   #begun = false;
+  #gaveUp = false;
   #ended: number | undefined;
   #interrupts = 0;
   #log: string[] = [];
@@ -293,6 +298,21 @@ class Run {
     this.#cleanups.push(() => clearTimeout(timer));
   }
 
+  /** Ends a guest that has not said a word by then. */
+  giveUpAfter(seconds: number, guest: Guest): void {
+    this.#gaveUp = false;
+    const timer = setTimeout(() => {
+      if (this.#heard) return;
+      this.#gaveUp = true;
+      guest.kill();
+    }, seconds * 1000);
+    this.#cleanups.push(() => clearTimeout(timer));
+  }
+
+  get #heard(): boolean {
+    return this.#begun || this.#log.length > 0;
+  }
+
   result(end: GuestEnd): VmResult {
     const log = this.#log.map((line) => `${line}\n`).join("");
     const failed = end.status === undefined && this.#ended === undefined;
@@ -319,10 +339,10 @@ class Run {
     };
   }
 
-  /** Whether the kernel died before the first word of the guest's init. */
+  /** Whether the kernel died or hung before the first word of the guest's init. */
   neverCameUp(end: GuestEnd): boolean {
-    return !this.#begun && this.#log.length === 0 &&
-      this.#ended === undefined && /Oops: int3/.test(end.serial);
+    return !this.#heard && this.#ended === undefined &&
+      (this.#gaveUp || /Oops: int3/.test(end.serial));
   }
 
   unwatch(): void {
