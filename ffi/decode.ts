@@ -4,11 +4,14 @@ import { abi } from "./abi.ts";
 import type { EventBase, FaultEvent, NoticeEvent } from "./events.ts";
 import type { Ring } from "./ring.ts";
 
-const faults: Record<number, FaultEvent["reason"]> = {
-  [abi.FAULT_TIMEOUT]: "timeout",
-  [abi.FAULT_UNDECODABLE]: "undecodable",
-  [abi.FAULT_LINK]: "link",
-  [abi.FAULT_MEMORY]: "memory",
+const undecodable = { reason: "undecodable" } as const;
+
+const faults: Record<number, Pick<FaultEvent, "reason" | "access">> = {
+  [abi.FAULT_READ_TIMEOUT]: { reason: "timeout", access: "read" },
+  [abi.FAULT_WRITE_TIMEOUT]: { reason: "timeout", access: "write" },
+  [abi.FAULT_UNDECODABLE]: undecodable,
+  [abi.FAULT_LINK]: { reason: "link" },
+  [abi.FAULT_MEMORY]: { reason: "memory", access: "write" },
 };
 
 const decoders: Record<number, (ring: Ring) => NoticeEvent> = {
@@ -46,7 +49,7 @@ const decoders: Record<number, (ring: Ring) => NoticeEvent> = {
   }),
   [abi.EVENT_FAULT]: (ring) => ({
     kind: "fault",
-    reason: faults[ring.value(0)] ?? "undecodable",
+    ...(faults[ring.value(0)] ?? undecodable),
     bar: ring.shape() >>> 16 & 0xff,
     offset: ring.offset(),
     width: ring.shape() >>> 24,

@@ -112,8 +112,12 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
     const { bar, time, cpu } = where(ring);
     const { offset, width } = piece?.event ??
       { offset: ring.offset(), width: ring.shape() >>> 24 };
-    const reason = "uncompleted";
-    this.#reported = { kind: "fault", reason, bar, offset, width, time, cpu };
+    this.#reported = {
+      kind: "fault",
+      reason: "uncompleted",
+      access: "read",
+      ...{ bar, offset, width, time, cpu },
+    };
     this.#port.uncompleted++;
     if (piece) return piece.refuse();
     ring.refuse(ring.slot(), ring.ticket());

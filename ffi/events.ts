@@ -156,9 +156,9 @@ export interface FaultEvent extends Access {
   readonly kind: "fault";
   /**
    * `timeout`: an access waited too long: a read was all-ones, a write that
-   * waits went on; which it was is not known here. `undecodable`: an
-   * instruction that cannot be emulated was skipped. `link`: posted writes
-   * could not be delivered, so the device reads as all-ones until unplugged.
+   * waits went on. `undecodable`: an instruction that cannot be emulated was
+   * skipped. `link`: posted writes could not be delivered, so the device reads
+   * as all-ones until unplugged; it is of no single access.
    * `memory`: the machine had no memory for a page of a BAR that was written.
    * `uncompleted`: the body of a `for await` left a read without completing it.
    */
@@ -168,6 +168,8 @@ export interface FaultEvent extends Access {
     | "link"
     | "memory"
     | "uncompleted";
+  /** What the access was, where that is known. */
+  readonly access?: "read" | "write";
 }
 
 /** The device is on the bus, and bound if there is a driver for it. */

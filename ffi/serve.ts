@@ -387,32 +387,42 @@ async function work(
   return await new Promise(() => {}); // the race is against the end of serving
 }
 
-const faultTexts: Record<
-  Exclude<FaultEvent["reason"], "timeout">,
-  string
-> = {
-  undecodable: "is of an instruction that cannot be emulated; it was skipped",
-  link: "could not be delivered for too long; the link is down until unplug",
-  memory: "was a write to shared memory, and lost: there was no page for it",
-  uncompleted: "was left without a completion, and read as all-ones",
-};
-
 /**
  * What is said of a fault where the model does not handle faults itself.
  *
  * @param spec Whose `timeout`, in milliseconds, the access had.
  */
 export function faultText(
-  { reason, bar, offset, width }: FaultEvent,
+  fault: FaultEvent,
   { timeout = defaultTimeout }: { readonly timeout?: number },
 ): string {
-  const what = reason === "timeout"
-    ? `was not answered in time (timeout: ${timeout} ms): a read was all-ones, ` +
-      "a write went on. Answer sooner, or give the device a larger timeout"
-    : faultTexts[reason];
-  return `fault: an access of ${width} bytes to BAR ${bar} at ${
-    hex(offset)
-  } ${what}`;
+  return `fault: ${faultTexts[fault.reason](fault, timeout)}`;
+}
+
+const faultTexts: Record<
+  FaultEvent["reason"],
+  (fault: FaultEvent, timeout: number) => string
+> = {
+  timeout: (fault, timeout) =>
+    `${accessText(fault)} was not answered in time (timeout: ${timeout} ms), ` +
+    `and ${fault.access === "write" ? "went on" : "was all-ones"}. ` +
+    "Answer sooner, or give the device a larger timeout",
+  undecodable: (fault) =>
+    `${accessText(fault)} is of an instruction that cannot be emulated; ` +
+    "it was skipped",
+  link: () =>
+    "writes could not be delivered, because nobody took events for too long; " +
+    "the link is down until unplug",
+  memory: (fault) => `${accessText(fault)} was lost: there was no page for it`,
+  uncompleted: (fault) =>
+    `${accessText(fault)} was left without a completion, and was all-ones`,
+};
+
+function accessText({ access, width, bar, offset }: FaultEvent): string {
+  const what = access ? `a ${access}` : "an access";
+  const size = width ? ` of ${width} bytes` : "";
+  const way = access === "read" ? "from" : "to";
+  return `${what}${size} ${way} BAR ${bar} at ${hex(offset)}`;
 }
 
 /**

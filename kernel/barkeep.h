@@ -34,7 +34,7 @@
 #include "uapi/barkeep.h"
 
 #define BARKEEP_VECTORS_MAX	32	/* what MSI can have */
-#define BARKEEP_FAULTS	(BARKEEP_FAULT_MEMORY + 1)	/* the last of its enum */
+#define BARKEEP_FAULTS	(BARKEEP_FAULT_WRITE_TIMEOUT + 1)	/* the last of its enum */
 
 /**
  * struct barkeep_config_space - config.c

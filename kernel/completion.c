@@ -71,7 +71,8 @@ static void slot_timed_out(struct barkeep_device *dev, const struct barkeep_even
 
 	barkeep_count(&dev->status->timeouts);
 	fault.kind = BARKEEP_EVENT_FAULT;
-	fault.value = BARKEEP_FAULT_TIMEOUT;
+	fault.value = event->kind == BARKEEP_EVENT_READ ? BARKEEP_FAULT_READ_TIMEOUT :
+							  BARKEEP_FAULT_WRITE_TIMEOUT;
 	barkeep_ring_try(dev, &fault);
 }
 

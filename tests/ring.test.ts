@@ -200,16 +200,19 @@ test("decodeNotice() makes a plain object of every notice", () => {
     decode({ kind: abi.EVENT_VECTOR, value: 4n }),
     { kind: "vector", enabled: 4, ...base },
   );
-  assert.deepEqual(
-    decode({
-      kind: abi.EVENT_FAULT,
-      value: 1n,
-      bar: 2,
-      offset: 8,
-      width: 4,
-    }),
-    { kind: "fault", reason: "timeout", bar: 2, offset: 8, width: 4, ...base },
-  );
+  const place = { bar: 2, offset: 8, width: 4 };
+  const fault = (value: number) =>
+    decode({ kind: abi.EVENT_FAULT, value: BigInt(value), ...place });
+  const told = { kind: "fault", ...place, ...base };
+  assert.deepEqual(fault(abi.FAULT_READ_TIMEOUT), {
+    ...{ reason: "timeout", access: "read" },
+    ...told,
+  });
+  assert.deepEqual(fault(abi.FAULT_WRITE_TIMEOUT), {
+    ...{ reason: "timeout", access: "write" },
+    ...told,
+  });
+  assert.deepEqual(fault(abi.FAULT_LINK), { reason: "link", ...told });
   assert.equal(decode({ kind: abi.EVENT_PLUGGED })?.kind, "plugged");
   assert.equal(decode({ kind: abi.EVENT_UNPLUGGED })?.kind, "unplugged");
   assert.equal(decode({ kind: 99 }), undefined);

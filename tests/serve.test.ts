@@ -6,33 +6,39 @@ import { faultText } from "../ffi/serve.ts";
 import { defaultTimeout } from "../ffi/spec.ts";
 import type { FaultEvent } from "../mod.ts";
 
-const fault = (reason: FaultEvent["reason"]): FaultEvent => ({
-  kind: "fault",
-  reason,
-  bar: 2,
-  offset: 0x40,
-  width: 4,
-  time: 0,
-  cpu: 0,
-});
+const place = { bar: 2, offset: 0x40, width: 4, time: 0, cpu: 0 } as const;
 
-const where = "fault: an access of 4 bytes to BAR 2 at 0x40";
+const told = (fault: Pick<FaultEvent, "reason" | "access">, timeout?: number) =>
+  faultText({ kind: "fault", ...place, ...fault }, { timeout });
 
-test("a read that timed out is told with the limit, and what to do", () => {
-  const text = (timeout?: number) => faultText(fault("timeout"), { timeout });
+test("an access that timed out is told with the limit, and what to do", () => {
+  const advice = "Answer sooner, or give the device a larger timeout";
   assert.equal(
-    text(120),
-    `${where} was not answered in time (timeout: 120 ms): a read was ` +
-      "all-ones, a write went on. Answer sooner, or give the device a larger " +
-      "timeout",
+    told({ reason: "timeout", access: "read" }, 120),
+    "fault: a read of 4 bytes from BAR 2 at 0x40 was not answered in time " +
+      `(timeout: 120 ms), and was all-ones. ${advice}`,
   );
-  assert.ok(text().includes(`(timeout: ${defaultTimeout} ms)`), text());
+  assert.equal(
+    told({ reason: "timeout", access: "write" }),
+    "fault: a write of 4 bytes to BAR 2 at 0x40 was not answered in time " +
+      `(timeout: ${defaultTimeout} ms), and went on. ${advice}`,
+  );
 });
 
 test("other faults say what became of the access", () => {
   assert.equal(
-    faultText(fault("undecodable"), {}),
-    `${where} is of an instruction that cannot be emulated; it was skipped`,
+    told({ reason: "undecodable" }),
+    "fault: an access of 4 bytes to BAR 2 at 0x40 is of an instruction that " +
+      "cannot be emulated; it was skipped",
   );
-  assert.match(faultText(fault("uncompleted"), {}), /read as all-ones$/);
+  assert.equal(
+    told({ reason: "uncompleted", access: "read" }),
+    "fault: a read of 4 bytes from BAR 2 at 0x40 was left without a " +
+      "completion, and was all-ones",
+  );
+  assert.match(
+    told({ reason: "memory", access: "write" }),
+    /^fault: a write of 4 bytes to BAR 2 at 0x40 was lost/,
+  );
+  assert.match(told({ reason: "link" }), /^fault: writes could not be /);
 });

@@ -89,8 +89,8 @@ enum barkeep_reset {
 
 /**
  * enum barkeep_fault - why an access got no proper answer
- * @BARKEEP_FAULT_TIMEOUT: a read waited for the completion timeout and was
- *	completed as all-ones, or a write that waits for the model went on without
+ * @BARKEEP_FAULT_READ_TIMEOUT: a read waited for the completion timeout and was
+ *	completed as all-ones
  * @BARKEEP_FAULT_UNDECODABLE: the instruction is none that can be emulated; it
  *	was skipped, and read as all-ones
  * @BARKEEP_FAULT_LINK: the ring stayed full for the completion timeout: posted
@@ -98,16 +98,19 @@ enum barkeep_reset {
  *	down; every later access completes as all-ones until unplug
  * @BARKEEP_FAULT_MEMORY: a write to a `memory` page was lost, because there was no
  *	memory for the page
+ * @BARKEEP_FAULT_WRITE_TIMEOUT: a write to a register whose writes wait did so for
+ *	the completion timeout, and went on without
  *
  * A fault that finds the ring full is told when there is room, the last of each; the
- * counters of barkeep_status have them all. A read that timed out without a slot,
+ * counters of barkeep_status have them all. An access that timed out without a slot,
  * because BARKEEP_SLOTS others waited, has BARKEEP_NO_SLOT.
  */
 enum barkeep_fault {
-	BARKEEP_FAULT_TIMEOUT = 1,
+	BARKEEP_FAULT_READ_TIMEOUT = 1,
 	BARKEEP_FAULT_UNDECODABLE,
 	BARKEEP_FAULT_LINK,
 	BARKEEP_FAULT_MEMORY,
+	BARKEEP_FAULT_WRITE_TIMEOUT,
 };
 
 /* barkeep_event.slot of an event that waits for nothing */

@@ -143,7 +143,7 @@ guestTest(
     assert.equal(await card.driver.read(0), ones);
     assert.equal(await card.driver.read(4), 1, "the next one is not harmed");
     const fault = await card.told("fault");
-    assert.equal(fault.reason, "uncompleted");
+    assert.deepEqual([fault.reason, fault.access], ["uncompleted", "read"]);
     assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0, 4]);
     assert.equal(card.device.counters.uncompleted, 1);
     assert.equal(card.device.counters.timeouts, 0);
@@ -209,7 +209,7 @@ guestTest(
     assert.throws(() => late?.complete(1), CompletionRefused);
     release();
     const fault = await card.told("fault");
-    assert.equal(fault.reason, "timeout");
+    assert.deepEqual([fault.reason, fault.access], ["timeout", "read"]);
     assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0x40, 2]);
     assert.equal(await card.driver.read(0), 3, "the device lives on");
     assert.equal(card.device.counters.timeouts, 1);

@@ -54,7 +54,7 @@ guestTest(
         "fault",
         (event) => event.offset === offset,
       );
-      assert.equal(fault.reason, "memory");
+      assert.deepEqual([fault.reason, fault.access], ["memory", "write"]);
       assert.deepEqual([fault.bar, fault.width], [0, 4]);
       assert.equal(await driver.read(offset, 4, { context }), 0);
       await driver.write(offset, 0x600d, { context });

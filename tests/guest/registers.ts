@@ -288,7 +288,8 @@ guestTest(
     on(regs.start, () => ++calls === 1 ? new Promise(() => {}) : undefined);
     await card.driver.write(0, 1);
     const fault = await card.told("fault");
-    assert.deepEqual([fault.reason, fault.offset], ["timeout", 0]);
+    assert.deepEqual([fault.reason, fault.access], ["timeout", "write"]);
+    assert.equal(fault.offset, 0);
     assert.equal(card.device.counters.timeouts, 1);
     // The kernel waits for less once somebody has not answered.
     await card.driver.write(0, 2);

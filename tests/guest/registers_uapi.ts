@@ -235,7 +235,7 @@ guestTest(
       kind: abi.EVENT_FAULT,
       offset: 8,
       width: 8,
-      value: BigInt(abi.FAULT_TIMEOUT),
+      value: BigInt(abi.FAULT_WRITE_TIMEOUT),
       reg: 1,
       byteEnables: 0b11_0000,
     });
