@@ -7,11 +7,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import process from "node:process";
 import type { Event } from "../../mod.ts";
 import { EventClock } from "./event_clock.ts";
 import { eventually, guestTest, plug, promptly, sleep } from "./harness.ts";
-import { patiently } from "./patience.ts";
+import { patiently, times } from "./patience.ts";
 import { StreamRegisters } from "./stream.ts";
 
 const threads = 4;
@@ -22,7 +21,7 @@ const room = ring - 64;
 const every = 1024;
 /** Writes of each thread, of which the last is read and so has arrived. */
 const count = every *
-  Math.ceil(Number(process.env.BARKEEP_STREAM || 20_000) / 4 / every);
+  Math.ceil(times("BARKEEP_STREAM", { usual: 20_000 }) / 4 / every);
 
 /** Makes a model pause now and then, and counts what was there when it went on. */
 class Pauses {

@@ -6,12 +6,12 @@
  * @module
  */
 import assert from "node:assert/strict";
-import process from "node:process";
 import { type Card, Exerciser, guestTest, plug } from "./harness.ts";
 import { ModelProcess, unplugged } from "./model_process.ts";
+import { times } from "./patience.ts";
 
 const devices = 64;
-const processes = Number(process.env.BARKEEP_PROCESSES || 16);
+const processes = times("BARKEEP_PROCESSES", { usual: 64, slow: 16 });
 const mappings = 4096;
 
 guestTest(
@@ -42,7 +42,7 @@ guestTest(
 );
 
 guestTest(
-  `${processes} processes serve a device each`,
+  "many processes serve a device each",
   async () => {
     await using stack = new AsyncDisposableStack();
     const models: ModelProcess[] = [];
