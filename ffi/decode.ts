@@ -2,6 +2,7 @@
 
 import { abi } from "./abi.ts";
 import type { EventBase, FaultEvent, NoticeEvent } from "./events.ts";
+import type { RegisterPlace } from "./register_events.ts";
 import type { Ring } from "./ring.ts";
 
 const undecodable = { reason: "undecodable" } as const;
@@ -14,7 +15,10 @@ const faults: Record<number, Pick<FaultEvent, "reason" | "access">> = {
   [abi.FAULT_MEMORY]: { reason: "memory", access: "write" },
 };
 
-const decoders: Record<number, (ring: Ring) => NoticeEvent> = {
+const decoders: Record<
+  number,
+  (ring: Ring, place?: RegisterPlace) => NoticeEvent
+> = {
   [abi.EVENT_CONFIG]: (ring) => ({
     kind: "config",
     offset: ring.offset(),
@@ -47,12 +51,13 @@ const decoders: Record<number, (ring: Ring) => NoticeEvent> = {
     enabled: ring.value(0),
     ...base(ring),
   }),
-  [abi.EVENT_FAULT]: (ring) => ({
+  [abi.EVENT_FAULT]: (ring, place) => ({
     kind: "fault",
     ...(faults[ring.value(0)] ?? undecodable),
     bar: ring.shape() >>> 16 & 0xff,
     offset: ring.offset(),
     width: ring.shape() >>> 24,
+    ...place,
     ...base(ring),
   }),
   [abi.EVENT_PLUGGED]: (ring) => ({ kind: "plugged", ...base(ring) }),
@@ -63,7 +68,14 @@ function base(ring: Ring): EventBase {
   return { time: ring.time(), cpu: ring.cpu() };
 }
 
-/** Decodes the event at the head, unless it is an access or of no known kind. */
-export function decodeNotice(ring: Ring): NoticeEvent | undefined {
-  return decoders[ring.shape() & 0xffff]?.(ring);
+/**
+ * Decodes the event at the head, unless it is an access or of no known kind.
+ *
+ * @param place The register that it names, if it is one.
+ */
+export function decodeNotice(
+  ring: Ring,
+  place?: RegisterPlace,
+): NoticeEvent | undefined {
+  return decoders[ring.shape() & 0xffff]?.(ring, place);
 }

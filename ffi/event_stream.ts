@@ -117,6 +117,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
       reason: "uncompleted",
       access: "read",
       ...{ bar, offset, width, time, cpu },
+      ...this.#port.registers.place(ring),
     };
     this.#port.uncompleted++;
     if (piece) return piece.refuse();
@@ -152,7 +153,7 @@ export class EventStream implements AsyncIterator<Event>, Consumer {
       const kind = ring.shape() & 0xffff;
       const event = kind <= writeKind
         ? this.#takeAccess(kind === writeKind)
-        : decodeNotice(ring);
+        : decodeNotice(ring, this.#port.registers.place(ring));
       if (this.#holds) return event;
       this.#release();
       if (kind > writeKind) this.#heed(kind);

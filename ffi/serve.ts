@@ -418,11 +418,14 @@ const faultTexts: Record<
     `${accessText(fault)} was left without a completion, and was all-ones`,
 };
 
-function accessText({ access, width, bar, offset }: FaultEvent): string {
+function accessText(
+  { access, width, bar, offset, register, index }: FaultEvent,
+): string {
   const what = access ? `a ${access}` : "an access";
   const size = width ? ` of ${width} bytes` : "";
-  const way = access === "read" ? "from" : "to";
-  return `${what}${size} ${way} BAR ${bar} at ${hex(offset)}`;
+  const element = index ? `${register}.at(${index})` : register;
+  const name = register === undefined ? "" : ` (${element})`;
+  return `${what}${size} at ${hex(offset)} in BAR ${bar}${name}`;
 }
 
 /**

@@ -162,7 +162,7 @@ export class ServeLoop implements Consumer {
         ? this.#readPieces(access, 0)
         : this.#writePieces(access, 0);
     }
-    const event = decodeNotice(ring);
+    const event = decodeNotice(ring, this.#port.registers.place(ring));
     if (!event) return undefined;
     // The model that failed in its driver's probe has no device any more.
     if (event.kind === "plugged" && !this.#failure) this.#port.plugged();

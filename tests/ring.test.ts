@@ -213,6 +213,10 @@ test("decodeNotice() makes a plain object of every notice", () => {
     ...told,
   });
   assert.deepEqual(fault(abi.FAULT_LINK), { reason: "link", ...told });
+  assert.deepEqual(fault(abi.FAULT_UNDECODABLE), {
+    reason: "undecodable",
+    ...told,
+  });
   assert.equal(decode({ kind: abi.EVENT_PLUGGED })?.kind, "plugged");
   assert.equal(decode({ kind: abi.EVENT_UNPLUGGED })?.kind, "unplugged");
   assert.equal(decode({ kind: 99 }), undefined);

@@ -7,7 +7,13 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Busy, CompletionRefused, open, type ReadEvent } from "../../mod.ts";
+import {
+  Busy,
+  CompletionRefused,
+  open,
+  type ReadEvent,
+  registers,
+} from "../../mod.ts";
 import {
   type Card,
   Exerciser,
@@ -137,15 +143,21 @@ guestTest(
 guestTest(
   "a read that a loop's body forgets is all-ones and reported",
   async () => {
-    await using card = await plug({}, (event) => {
-      if (event.kind === "read" && event.offset) event.complete(1);
+    const map = registers({ later: { at: 8, count: 2, wait: "read" } });
+    const bars = [{ size: 4096, registers: map }] as const;
+    await using card = await plug({ bars }, (event) => {
+      if (event.kind === "read" && event.offset === 4) event.complete(1);
     });
     assert.equal(await card.driver.read(0), ones);
     assert.equal(await card.driver.read(4), 1, "the next one is not harmed");
     const fault = await card.told("fault");
     assert.deepEqual([fault.reason, fault.access], ["uncompleted", "read"]);
     assert.deepEqual([fault.bar, fault.offset, fault.width], [0, 0, 4]);
-    assert.equal(card.device.counters.uncompleted, 1);
+    assert.equal(fault.register, undefined);
+    assert.equal(await card.driver.read(12), ones);
+    const named = await card.told("fault", ({ offset }) => offset === 12);
+    assert.deepEqual([named.register, named.index], ["later", 1]);
+    assert.equal(card.device.counters.uncompleted, 2);
     assert.equal(card.device.counters.timeouts, 0);
   },
 );

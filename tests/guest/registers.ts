@@ -289,7 +289,7 @@ guestTest(
     await card.driver.write(0, 1);
     const fault = await card.told("fault");
     assert.deepEqual([fault.reason, fault.access], ["timeout", "write"]);
-    assert.equal(fault.offset, 0);
+    assert.deepEqual([fault.register, fault.index], ["start", 0]);
     assert.equal(card.device.counters.timeouts, 1);
     // The kernel waits for less once somebody has not answered.
     await card.driver.write(0, 2);
