@@ -17,23 +17,17 @@ import {
   AbiMismatch,
   BadSpec,
   BarkeepError,
-  hex,
   ModelFailed,
   NoModule,
   NotPermitted,
 } from "./errors.ts";
-import type { FaultEvent } from "./events.ts";
+import { faultText } from "./fault_text.ts";
 import { checkHandlers, handlerNames, type Handlers } from "./handlers.ts";
 import { helperPath } from "./helper.ts";
 import { devicePath } from "./port.ts";
 import { checkWaits } from "./register_events.ts";
 import type { RegisterMap } from "./registers.ts";
-import {
-  type BarSpecs,
-  checkSpec,
-  defaultTimeout,
-  type DeviceSpec,
-} from "./spec.ts";
+import { type BarSpecs, checkSpec, type DeviceSpec } from "./spec.ts";
 
 /** A device of one file: what it is, and how it behaves. */
 export interface Model<Bars extends BarSpecs = BarSpecs>
@@ -385,47 +379,6 @@ async function work(
   }
   if (options.timeout === undefined) console.log("press Ctrl-C to unplug");
   return await new Promise(() => {}); // the race is against the end of serving
-}
-
-/**
- * What is said of a fault where the model does not handle faults itself.
- *
- * @param spec Whose `timeout`, in milliseconds, the access had.
- */
-export function faultText(
-  fault: FaultEvent,
-  { timeout = defaultTimeout }: { readonly timeout?: number },
-): string {
-  return `fault: ${faultTexts[fault.reason](fault, timeout)}`;
-}
-
-const faultTexts: Record<
-  FaultEvent["reason"],
-  (fault: FaultEvent, timeout: number) => string
-> = {
-  timeout: (fault, timeout) =>
-    `${accessText(fault)} was not answered in time (timeout: ${timeout} ms), ` +
-    `and ${fault.access === "write" ? "went on" : "was all-ones"}. ` +
-    "Answer sooner, or give the device a larger timeout",
-  undecodable: (fault) =>
-    `${accessText(fault)} is of an instruction that cannot be emulated; ` +
-    "it was skipped",
-  link: () =>
-    "writes could not be delivered, because nobody took events for too long; " +
-    "the link is down until unplug",
-  memory: (fault) => `${accessText(fault)} was lost: there was no page for it`,
-  uncompleted: (fault) =>
-    `${accessText(fault)} was left without a completion, and was all-ones`,
-};
-
-function accessText(
-  { access, width, bar, offset, register, index }: FaultEvent,
-): string {
-  const what = access ? `a ${access}` : "an access";
-  const size = width ? ` of ${width} bytes` : "";
-  const element = index ? `${register}.at(${index})` : register;
-  const name = register === undefined ? "" : ` (${element})`;
-  return `${what}${size} at ${hex(offset)} in BAR ${bar}${name}`;
 }
 
 /**

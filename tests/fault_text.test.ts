@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { faultText } from "../ffi/serve.ts";
+import { faultText } from "../ffi/fault_text.ts";
 import { defaultTimeout } from "../ffi/spec.ts";
 import type { FaultEvent } from "../mod.ts";
 
