@@ -166,6 +166,9 @@ static bool fault_is_ours(struct pt_regs *call)
 
 	if (call->si & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
 		return false;
+	/* Interrupts may be on for one of user space's, and nothing keeps a mapping there. */
+	if (call->dx < TASK_SIZE_MAX)
+		return false;
 	mapping = barkeep_map_find(call->dx);
 	if (!mapping)
 		return false;

@@ -280,7 +280,12 @@ static bool map_is_window(struct pt_regs *call)
 /* iounmap(address) */
 static bool map_is_mapping(struct pt_regs *call)
 {
-	return barkeep_map_find(call->di & PAGE_MASK);
+	bool found;
+
+	rcu_read_lock();
+	found = barkeep_map_find(call->di & PAGE_MASK);
+	rcu_read_unlock();
+	return found;
 }
 
 #define MAP_HOOK(_name)	{ .name = _name, .target = map_ioremap, .ours = map_is_window }
