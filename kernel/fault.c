@@ -13,7 +13,9 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include <asm/special_insns.h>
 #include <asm/trap_pf.h>
+#include <asm/trapnr.h>
 
 #include "decode.h"
 #include "emulate.h"
@@ -185,7 +187,40 @@ static bool fault_is_ours(struct pt_regs *call)
 	return true;
 }
 
+#ifdef CONFIG_KPROBES
+/*
+ * In place of kprobe_fault_handler(): a probe executes a copy of its instruction, which
+ * faults. That would go back to the probe, and so to the next fault; as it is, the copy
+ * is emulated where it stands, and the probe goes on behind it.
+ */
+static int fault_in_probe(struct pt_regs *regs, int trap)
+{
+	return 0;
+}
+
+/*
+ * kprobe_fault_handler(regs, trap). What was given up is for the kernel's own handling,
+ * which knows the probe's address.
+ */
+static bool fault_is_in_probe(struct pt_regs *call)
+{
+	const struct fault_given_up *given_up = this_cpu_ptr(&fault_given_up);
+	unsigned long address;
+
+	if (call->si != X86_TRAP_PF)
+		return false;
+	address = read_cr2();
+	if (address < TASK_SIZE_MAX || !barkeep_map_find(address))
+		return false;
+	return given_up->task != current || given_up->address != address ||
+	       ktime_get_mono_fast_ns() - given_up->time >= FAULT_AGAIN_NS;
+}
+#endif
+
 static struct barkeep_hook fault_hooks[] = {
+#ifdef CONFIG_KPROBES
+	{ .name = "kprobe_fault_handler", .target = fault_in_probe, .ours = fault_is_in_probe },
+#endif
 	{ .name = "bad_area_nosemaphore", .target = fault_bad_area, .ours = fault_is_ours },
 };
 

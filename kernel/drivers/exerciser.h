@@ -112,6 +112,9 @@ int exerciser_drain(struct exerciser *exerciser, const u64 *arguments, char *ans
 int exerciser_move(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_multiply(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_shift(struct exerciser *exerciser, const u64 *arguments, char *answer);
+
+/* exerciser_probe.c */
+int exerciser_probed(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_apart(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alternate(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_flood(struct exerciser *exerciser, const u64 *arguments, char *answer);

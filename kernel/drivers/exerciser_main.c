@@ -29,6 +29,11 @@
  *	move BAR OFFSET TO BYTES		memcpy_fromio into the same BAR
  *	multiply BAR OFFSET VALUE		answers 4 bytes times VALUE, by one instruction
  *	shift BAR OFFSET			4 bytes to the left, by one instruction
+ *	probed BAR OFFSET BEHIND		loads 4 bytes, and stores one more, each by
+ *						an instruction that has a kprobe, with a
+ *						handler behind it too if BEHIND is 1;
+ *						answers the value, and how often the
+ *						handlers ran before and behind
  *	apart BAR OFFSET VALUE			4 bytes, then VALUE + 1, through two
  *						mappings of these bytes alone
  *	alternate BAR OFFSET OTHER COUNT [CONTEXT]	4 bytes: 1, 2, ... to both in turn
@@ -111,6 +116,7 @@ static const struct {
 	{ "move", 4, exerciser_move },
 	{ "multiply", 3, exerciser_multiply },
 	{ "shift", 2, exerciser_shift },
+	{ "probed", 3, exerciser_probed },
 	{ "apart", 3, exerciser_apart },
 	{ "alternate", 4, exerciser_alternate },
 	{ "flood", 3, exerciser_flood },

@@ -113,6 +113,21 @@ guestTest(
   },
 );
 
+for (const behind of [0, 1]) {
+  const handlers = behind ? "handlers before and behind it" : "a handler";
+  guestTest(
+    `an access whose instruction has a kprobe with ${handlers} is emulated`,
+    async () => {
+      const { card, heard } = await listening([bar]);
+      await using _ = card;
+      const answer = await card.driver.run("probed", 0, 0x20, behind);
+      assert.equal(answer, `0x1234 2 ${2 * behind}`);
+      assert.deepEqual(heard, [["read", 0x20], ["write", 0x20, 0x1235]]);
+      assert.deepEqual(faults(card), []);
+    },
+  );
+}
+
 /** The ways of the exerciser to map a BAR for user space. */
 const ways = ["remap", "insert", "mixed", "eager"];
 
