@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
+#include <linux/uprobes.h>
 #include <asm/msr.h>
 #include <asm/text-patching.h>
 
@@ -67,11 +68,32 @@ static const struct barkeep_emulation_ops user_operations = {
 	.segment_base = user_segment_base,
 };
 
+#ifdef CONFIG_UPROBES
+/* Whether it is a uprobe that steps, over its copy of the instruction; tells it then. */
+static bool user_step_of_uprobe(void)
+{
+	struct uprobe_task *task = current->utask;
+
+	if (!task || !task->active_uprobe)
+		return false;
+	task->state = UTASK_SSTEP_ACK;
+	set_thread_flag(TIF_UPROBE);
+	return true;
+}
+#else
+static bool user_step_of_uprobe(void)
+{
+	return false;
+}
+#endif
+
 /* As #DB does, which comes behind an instruction that the CPU has executed, with TF. */
 static void user_trap_step(const struct pt_regs *regs)
 {
 	struct kernel_siginfo info;
 
+	if (user_step_of_uprobe())
+		return;
 	clear_siginfo(&info);
 	info.si_signo = SIGTRAP;
 	info.si_code = TRAP_TRACE;

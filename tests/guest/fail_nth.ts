@@ -59,5 +59,5 @@ guestTest(
     for (const [call, count] of failures) assert.ok(count > 0, call);
     process.stderr.write(`failures injected:\n${stdout}`);
   },
-  { debug: true, limit: 200 },
+  { kernel: "debug", limit: 200 },
 );

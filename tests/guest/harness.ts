@@ -39,8 +39,8 @@ export interface GuestCase {
   readonly seed?: bigint;
   /** Which machine it needs. */
   readonly machine: Machine;
-  /** It needs the debug kernel. */
-  readonly debug?: true;
+  /** The kernel that it needs; by default it runs on each. */
+  readonly kernel?: "debug" | "stock";
 }
 
 /** All cases, in the order of their registration. */

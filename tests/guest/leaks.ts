@@ -48,5 +48,5 @@ guestTest(
     const sizes = [...found.matchAll(/\(size (?<size>\d+)\)/g)];
     assert.deepEqual(sizes.map(({ groups }) => groups?.size), ["1024"], found);
   },
-  { debug: true },
+  { kernel: "debug" },
 );

@@ -61,7 +61,7 @@ guestTest(
       assert.equal(shared.getUint32(offset, true), 0x600d);
     }
   },
-  { debug: true },
+  { kernel: "debug" },
 );
 
 guestTest(
@@ -78,5 +78,5 @@ guestTest(
     assert.equal(shared.getUint32(0x2004, true), 0x600d);
     assert.deepEqual(card.notices.filter(({ kind }) => kind === "fault"), []);
   },
-  { debug: true },
+  { kernel: "debug" },
 );

@@ -136,9 +136,10 @@ if (import.meta.main) {
   execFileSync("insmod", [`${modules}/exerciser.ko`]);
   execFileSync("insmod", [`${modules}/bench.ko`]);
   let late = false;
-  const debug = existsSync("/sys/kernel/debug/kmemleak");
+  const kernel = existsSync("/sys/kernel/debug/kmemleak") ? "debug" : "stock";
   const chosen = cases.filter((one) =>
-    one.machine === wanted && pattern.test(one.name) && (debug || !one.debug)
+    one.machine === wanted && pattern.test(one.name) &&
+    (one.kernel ?? kernel) === kernel
   );
   for (const one of chosen) {
     const outcome = await runCase(one, log);

@@ -12,6 +12,9 @@
  *	move FROM TO BYTES		rep movsb within the mapping
  *	add OFFSET VALUE		lock xadd of 4 bytes; answers what was there
  *	multiply OFFSET VALUE		answers 4 bytes times VALUE, by one instruction
+ *	probed OFFSET			a load of 4 bytes, by an instruction that has a
+ *					uprobe; answers them, and above how often it
+ *					was hit
  *	shift OFFSET			4 bytes to the left, by one instruction
  *	undefined OFFSET		a store that is undefined, though an emulated CPU
  *					may do it
@@ -31,6 +34,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
@@ -171,6 +175,71 @@ static uint64_t multiply(const uint8_t *at, uint32_t value)
 static void shift(uint8_t *at)
 {
 	asm volatile("shll $1, %0" : "+m"(*(uint32_t *)at) : : "cc");
+}
+
+/* Where in its file an address of this program is. */
+static uint64_t in_file(const void *address)
+{
+	uint64_t at = (uintptr_t)address, start, end, offset, found = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64,
+			   &start, &end, &offset) == 3 &&
+		    start <= at && at < end)
+			found = at - start + offset;
+	}
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+/* The type that perf has for uprobes, or 0. */
+static unsigned int uprobe_type(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+	unsigned int type = 0;
+
+	if (file && fscanf(file, "%u", &type) != 1)
+		type = 0;
+	if (file)
+		fclose(file);
+	return type;
+}
+
+extern const char probed_load[];
+
+__attribute__((noinline)) static uint32_t load_probed(const uint8_t *at)
+{
+	uint32_t value;
+
+	asm volatile("probed_load: movl %1, %0" : "=r"(value) : "m"(*(const uint32_t *)at));
+	return value;
+}
+
+static long do_probed(const uint8_t *at, uint64_t *answer)
+{
+	struct perf_event_attr attributes = {
+		.type = uprobe_type(),
+		.size = sizeof(attributes),
+		.config1 = (uintptr_t)"/proc/self/exe",
+		.config2 = in_file(probed_load),
+	};
+	uint64_t hits;
+	long probe;
+
+	if (!attributes.type)
+		return -ENODEV;
+	probe = syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (probe < 0)
+		return -errno;
+	*answer = load_probed(at);
+	if (read(probe, &hits, sizeof(hits)) != sizeof(hits))
+		return -EIO;
+	close(probe);
+	*answer += hits << 32;
+	return 0;
 }
 
 /* Of all CPUs, for where this process runs. */
@@ -335,6 +404,8 @@ static long obey(char **words, uint64_t *answer)
 		*answer = multiply(mapping + n[0], n[1]);
 	} else if (!strcmp(name, "shift")) {
 		shift(mapping + n[0]);
+	} else if (!strcmp(name, "probed")) {
+		return do_probed(mapping + n[0], answer);
 	} else if (!strcmp(name, "undefined")) {
 		undefined(mapping + n[0]);
 	} else if (!strcmp(name, "hold")) {

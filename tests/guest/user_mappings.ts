@@ -265,3 +265,22 @@ guestTest(
     assert.equal(await driver.run("step", 8), 0x01_01_01n, "of a register");
   },
 );
+
+guestTest(
+  "a load of a user-space driver that has a uprobe is emulated",
+  async () => {
+    const { handlers } = keeping();
+    await using card = await plugAlone(mixed, handlers);
+    using driver = await mapped(card);
+    await driver.write(8, 0x1234);
+    await driver.write(page + 8, 0x4321);
+    assert.equal(
+      await driver.run("probed", page + 8),
+      0x1_0000_4321n,
+      "memory",
+    );
+    assert.equal(await driver.run("probed", 8), 0x1_0000_1234n, "a register");
+    assert.equal(await driver.read(8), 0x1234, "it goes on");
+  },
+  { kernel: "stock" },
+);
