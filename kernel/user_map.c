@@ -140,7 +140,7 @@ static vm_fault_t user_map_fault(struct vm_fault *fault)
 	struct user_map *map = barkeep_user_map_of(fault->vma);
 	struct barkeep_extent extent = {};
 	unsigned long page;
-	bool memory;
+	vm_fault_t ret;
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 	/* Whoever saw the driver's map_pages() may come without mmap_lock. */
@@ -149,19 +149,18 @@ static vm_fault_t user_map_fault(struct vm_fault *fault)
 		return VM_FAULT_RETRY;
 	}
 #endif
-	if (!user_map_find(map, fault->pgoff, &page))
-		goto original;
-	memory = !user_map_traps(map->bar, page);
-	if (memory && !map->whole)
-		goto original;
-	if (memory && READ_ONCE(map->bar->dev->config.decoding))
+	/* A driver that inserts pages is asked each time: it may have taken one back. */
+	if (!map->whole || !user_map_find(map, fault->pgoff, &page)) {
+		ret = map->original->fault ? map->original->fault(fault) : VM_FAULT_SIGBUS;
+		if (ret != VM_FAULT_NOPAGE || !user_map_find(map, fault->pgoff, &page) ||
+		    !user_map_traps(map->bar, page))
+			return ret;
+	} else if (!user_map_traps(map->bar, page) &&
+		   READ_ONCE(map->bar->dev->config.decoding)) {
 		return user_map_insert(fault, map->bar, page);
-
+	}
 	user_map_describe(map, fault->vma, fault->pgoff, &extent);
 	return barkeep_user_fault(fault, &extent);
-
-original:
-	return map->original->fault ? map->original->fault(fault) : VM_FAULT_SIGBUS;
 }
 
 /*
@@ -273,7 +272,7 @@ static struct user_map *user_map_get(struct vm_area_struct *area, struct barkeep
 	return map;
 }
 
-/* Has @map serve @count pages of @bar from page offset @at on, as well. */
+/* Has @map serve @count pages of @bar from page offset @at on, as well, or still. */
 static int user_map_extend(struct user_map *map, struct barkeep_bar_memory *bar,
 			   unsigned long at, unsigned long page, unsigned long count)
 {
@@ -283,6 +282,8 @@ static int user_map_extend(struct user_map *map, struct barkeep_bar_memory *bar,
 	} else if (map->bar != bar || page - at != map->shift) {
 		return -ENXIO;
 	}
+	if (count == 1 && mtree_load(&map->served, at))
+		return 0;
 	/* Any entry does that is not NULL. */
 	return mtree_store_range(&map->served, at, at + count - 1, map, GFP_KERNEL);
 }
@@ -395,7 +396,7 @@ bool barkeep_user_find(unsigned long address, struct barkeep_target *target)
 
 	mmap_read_lock(mm);
 	area = vma_lookup(mm, address);
-	map = area ? barkeep_user_map_of(area) : NULL;
+	map = area && area->vm_flags & (VM_READ | VM_WRITE) ? barkeep_user_map_of(area) : NULL;
 	found = map && user_map_find(map, linear_page_index(area, address), &page);
 	if (found) {
 		barkeep_device_get(map->bar->dev);

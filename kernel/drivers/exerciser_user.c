@@ -27,6 +27,10 @@
 
 #include "exerciser.h"
 
+/* As by a driver that has taken its pages back: faults are refused. */
+static bool user_revoked;
+module_param(user_revoked, bool, 0600);
+
 static unsigned long user_pfn(const struct vm_area_struct *area, unsigned long page)
 {
 	struct pci_dev *pdev = area->vm_private_data;
@@ -36,6 +40,8 @@ static unsigned long user_pfn(const struct vm_area_struct *area, unsigned long p
 
 static vm_fault_t user_insert(struct vm_fault *fault)
 {
+	if (READ_ONCE(user_revoked))
+		return VM_FAULT_SIGBUS;
 	return vmf_insert_pfn(fault->vma, fault->address, user_pfn(fault->vma, fault->pgoff));
 }
 

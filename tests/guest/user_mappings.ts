@@ -6,6 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import type { DeviceSpec } from "../../mod.ts";
 import { functionPath, guestTest, plug } from "./harness.ts";
 import { errno } from "./raw.ts";
@@ -283,4 +284,29 @@ guestTest(
     assert.equal(await driver.read(8), 0x1234, "it goes on");
   },
   { kernel: "stock" },
+);
+
+guestTest(
+  "a driver that inserts pages for user space may refuse them from now on",
+  async () => {
+    const { handlers } = keeping();
+    const revoked = "/sys/module/exerciser/parameters/user_revoked";
+    await using card = await plug(mixed, handlers);
+    const path = `/sys/kernel/debug/exerciser/${card.address}-insert`;
+    using driver = await UserDriver.map(path, 4 * page);
+    await driver.write(4, 0x77);
+    assert.equal(await driver.read(4), 0x77);
+    writeFileSync(revoked, "1");
+    try {
+      for (const at of [4, page, 2 * page]) {
+        assert.equal(await driver.try("read", 4, at), "SIGBUS");
+      }
+    } finally {
+      writeFileSync(revoked, "0");
+    }
+    for (const at of [4, page, 2 * page]) {
+      await driver.write(at, at + 1);
+      assert.equal(await driver.read(at), at + 1);
+    }
+  },
 );
