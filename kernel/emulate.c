@@ -350,6 +350,9 @@ void barkeep_tell_undecodable(const struct barkeep_emulation *emulation, unsigne
 	};
 	struct barkeep_device *dev = extent->bar->dev;
 
+	/* As with any access that nobody decodes: after the last event there is none. */
+	if (!READ_ONCE(dev->config.decoding))
+		return;
 	barkeep_count(&dev->status->undecodable);
 	if (!in_nmi())
 		barkeep_ring_try(dev, &event);

@@ -40,7 +40,7 @@
  * a BAR it is mapped again. A page of a BAR takes memory when it is first used.
  *
  * The process that plugs is the model: the device leaves the bus when it ends, or
- * when the last descriptor of the file is closed.
+ * when the last descriptor of the file is closed and nothing of it is mapped.
  *
  * All integers are little-endian, as is every machine this runs on.
  */

@@ -64,6 +64,12 @@ guestTest(
     assert.equal(device.counters.undecodable, told.length);
     assert.equal(viewOf(card).getUint32(page, true), 3);
     assert.deepEqual(heard, [["read", 0]]);
+    await driver.run("memory", 0);
+    const undecoded = await driver.run("multiply", 0, 0x20, 5);
+    assert.equal(Number(undecoded), 0xffff_ffff);
+    await driver.run("memory", 1);
+    await driver.read(0);
+    assert.equal(device.counters.undecodable, told.length, "none was for it");
   },
 );
 
