@@ -78,6 +78,13 @@ test("a field of 8 bytes is a bigint only where it has more than 32 bits", () =>
   both.low = 0x8000_0000;
   assert.equal(both.value, 0xffff_fffe_8000_0000n);
   assert.deepEqual([both.high, both.low], [0xffff_fffe, 0x8000_0000]);
+  const longer = registers({
+    one: { at: 8, width: 8, fields: { low: bits(32, 0), high: bits(63, 33) } },
+  });
+  const { one } = registerBank(longer, new ArrayBuffer(4096));
+  same<[typeof one.low, typeof one.high], [bigint, number]>(true);
+  one.low = 0x1_8000_0000n;
+  assert.deepEqual([one.low, one.high], [0x1_8000_0000n, 0]);
 });
 
 test("a whole 32-bit register can be a field", () => {
