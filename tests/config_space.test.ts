@@ -206,6 +206,17 @@ test("pcie() offers Function Level Reset unless told not to", () => {
   assert.equal(capability(false), 0);
 });
 
+test("pcie() has the bits that a host writes, and those that it clears", () => {
+  const { writeMask, clearMask } = pcie();
+  const write = new DataView(writeMask.buffer);
+  const clear = new DataView(clearMask.buffer);
+  assert.equal(write.getUint16(0x08, true), 0x78ff, "Device Control");
+  assert.equal(write.getUint16(0x10, true), 0x00c8, "Link Control");
+  assert.equal(write.getUint16(0x28, true), 0x001f, "Device Control 2");
+  assert.equal(write.getUint16(0x30, true), 0x000f, "Link Control 2");
+  assert.equal(clear.getUint16(0x0a, true), 0x000f, "errors detected");
+});
+
 test("pcie() has no link in an integrated endpoint", () => {
   const { bytes } = pcie({ type: "integrated-endpoint" });
   const view = new DataView(bytes.buffer);
