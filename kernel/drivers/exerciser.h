@@ -3,8 +3,10 @@
 #ifndef _EXERCISER_H
 #define _EXERCISER_H
 
+#include <linux/dma-direction.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 
 #define VECTORS_MAX	32
@@ -48,6 +50,8 @@ struct exerciser_mapping {
  * @bars: mapped when first used
  * @mappings: those that were asked for
  * @buffers: memory that the device may access
+ * @scattered: such memory that was mapped as a list
+ * @scattered_for: its direction
  * @vectors: how many are requested
  * @vector: their counts
  * @handled: what interrupt handlers read, if it is set
@@ -66,6 +70,8 @@ struct exerciser {
 	void __iomem *bars[PCI_STD_NUM_BARS];
 	struct exerciser_mapping mappings[MAPPINGS_MAX];
 	struct list_head buffers;
+	struct sg_table scattered;
+	enum dma_data_direction scattered_for;
 	int vectors;
 	struct exerciser_vector vector[VECTORS_MAX];
 	void __iomem *handled;
@@ -121,6 +127,8 @@ int exerciser_flood(struct exerciser *exerciser, const u64 *arguments, char *ans
 int exerciser_map(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_scatter(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_gather(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_peek(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_poke(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_master(struct exerciser *exerciser, const u64 *arguments, char *answer);

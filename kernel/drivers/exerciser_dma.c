@@ -5,12 +5,15 @@
 
 #include "exerciser.h"
 
+#define SCATTERED_MAX	8
+
 struct exerciser_buffer {
 	struct list_head list;
 	dma_addr_t address;
 	size_t bytes;
 	u8 *memory;
 	bool coherent;
+	bool scattered;
 	enum dma_data_direction direction;
 };
 
@@ -105,9 +108,93 @@ int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *ans
 {
 	struct exerciser_buffer *buffer = exerciser_find(exerciser, arguments[0]);
 
-	if (!buffer)
+	if (!buffer || buffer->scattered)
 		return -ENOENT;
 	exerciser_free(exerciser, buffer);
+	return 0;
+}
+
+static void exerciser_free_scattered(struct exerciser *exerciser)
+{
+	struct scatterlist *entry;
+	int n;
+
+	for_each_sgtable_sg(&exerciser->scattered, entry, n) {
+		if (sg_page(entry))
+			kfree(sg_virt(entry));
+	}
+	sg_free_table(&exerciser->scattered);
+}
+
+static int exerciser_scatter_memory(struct exerciser *exerciser, const u64 *arguments)
+{
+	u64 count = arguments[1], bytes = arguments[2], last = arguments[3];
+	struct scatterlist *entry;
+	void *memory;
+	int n;
+
+	for_each_sgtable_sg(&exerciser->scattered, entry, n) {
+		memory = kzalloc(bytes, GFP_KERNEL | __GFP_NOWARN);
+		if (!memory)
+			return -ENOMEM;
+		sg_set_buf(entry, memory, n == count - 1 ? last : bytes);
+	}
+	exerciser->scattered_for = arguments[0];
+	return dma_map_sgtable(&exerciser->pdev->dev, &exerciser->scattered,
+			       exerciser->scattered_for, 0);
+}
+
+int exerciser_scatter(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	u64 count = arguments[1], bytes = arguments[2], last = arguments[3];
+	struct scatterlist *entry;
+	int n, ret;
+
+	if (!exerciser_can_map(arguments[0], bytes) || last > bytes || !count ||
+	    count > SCATTERED_MAX || exerciser->scattered.sgl)
+		return -EINVAL;
+	ret = sg_alloc_table(&exerciser->scattered, count, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = exerciser_scatter_memory(exerciser, arguments);
+	if (ret) {
+		exerciser_free_scattered(exerciser);
+		return ret;
+	}
+	for_each_sgtable_dma_sg(&exerciser->scattered, entry, n) {
+		struct exerciser_buffer buffer = {
+			.address = sg_dma_address(entry),
+			.bytes = sg_dma_len(entry),
+			.memory = sg_virt(entry),
+			.scattered = true,
+		};
+
+		if (n)
+			strcat(answer, " ");
+		ret = exerciser_keep(exerciser, buffer, answer + strlen(answer));
+		if (ret) {
+			exerciser_gather(exerciser, NULL, NULL);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+int exerciser_gather(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	struct exerciser_buffer *buffer, *next;
+
+	if (!exerciser->scattered.sgl)
+		return -ENOENT;
+	list_for_each_entry_safe(buffer, next, &exerciser->buffers, list) {
+		if (!buffer->scattered)
+			continue;
+		list_del(&buffer->list);
+		kfree(buffer);
+	}
+	dma_unmap_sgtable(&exerciser->pdev->dev, &exerciser->scattered,
+			  exerciser->scattered_for, 0);
+	exerciser_free_scattered(exerciser);
 	return 0;
 }
 
@@ -147,6 +234,7 @@ void exerciser_free_buffers(struct exerciser *exerciser)
 {
 	struct exerciser_buffer *buffer, *next;
 
+	exerciser_gather(exerciser, NULL, NULL);
 	list_for_each_entry_safe(buffer, next, &exerciser->buffers, list)
 		exerciser_free(exerciser, buffer);
 }

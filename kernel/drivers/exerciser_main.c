@@ -42,6 +42,9 @@
  *	map DIRECTION BYTES			streaming; answers the bus address
  *	alloc BYTES				coherent; answers the bus address
  *	unmap ADDRESS				either
+ *	scatter DIRECTION COUNT BYTES LAST	a list of COUNT entries, the last one of LAST
+ *						bytes; answers the bus addresses
+ *	gather					undoes it
  *	peek ADDRESS OFFSET			a byte of such memory
  *	poke ADDRESS OFFSET VALUE
  *	master 0|1				bus mastering
@@ -123,6 +126,8 @@ static const struct {
 	{ "map", 2, exerciser_map },
 	{ "alloc", 1, exerciser_alloc },
 	{ "unmap", 1, exerciser_unmap },
+	{ "scatter", 4, exerciser_scatter },
+	{ "gather", 0, exerciser_gather },
 	{ "peek", 2, exerciser_peek },
 	{ "poke", 3, exerciser_poke },
 	{ "master", 1, exerciser_master },

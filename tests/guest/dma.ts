@@ -204,6 +204,42 @@ for (const dma of ["iommu", "direct"] as const) {
     },
   );
 
+  guestTest(
+    `${dma}: a list is reached entry by entry, until it is unmapped`,
+    async () => {
+      await using card = await plug({ dma });
+      const answer = await card.driver.run("scatter", "both", 3, 100, 60);
+      const addresses = answer.split(" ").map(Number);
+      assert.equal(addresses.length, 3);
+      for (const [entry, address] of addresses.entries()) {
+        const length = entry === 2 ? 60 : 100;
+        card.device.dma.write(address, bytes.subarray(entry, entry + length));
+        const last = bytes[entry + length - 1];
+        assert.equal(await peek(card, address, length - 1), last);
+        const wanted = {
+          reason: "past-end",
+          address: address + length,
+        } as const;
+        assert.throws(() => card.device.dma.read(address, length + 1), wanted);
+      }
+      await card.driver.run("gather");
+      for (const address of addresses) {
+        assert.throws(() => card.device.dma.read(address, 1), DmaFault);
+      }
+    },
+  );
+
+  guestTest(`${dma}: of a list that cannot be mapped nothing is`, async () => {
+    await using card = await plug({ dma });
+    // An entry without a byte is not to be had.
+    await assert.rejects(card.driver.run("scatter", "both", 3, 100, 0));
+    refused(
+      card.device,
+      { reason: "unmapped", address: 0, length: 4, operation: "read" },
+      () => card.device.dma.read(0, 4),
+    );
+  });
+
   guestTest(`${dma}: a mapping is for its direction only`, async () => {
     await using card = await plug({ dma });
     const to = await map(card, "map", "to", 64);
