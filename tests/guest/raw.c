@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -81,6 +84,63 @@ static void *shared_map(int device, uint64_t offset, size_t bytes, int protectio
 	void *at = mmap(NULL, bytes, protection, MAP_SHARED, device, offset);
 
 	return at == MAP_FAILED ? NULL : at;
+}
+
+static void interrupted(int number)
+{
+}
+
+struct interrupter {
+	pthread_t thread;
+	atomic_bool done;
+};
+
+/* Again and again, for the first may come before the wait has begun. */
+static void *interrupt(void *argument)
+{
+	struct interrupter *interrupter = argument;
+
+	while (!interrupter->done) {
+		usleep(20000);
+		pthread_kill(interrupter->thread, SIGWINCH);
+	}
+	return NULL;
+}
+
+/*
+ * Takes all events that there are and waits for the next, while signals come that have
+ * a handler: what ends the first wait that does not bring one.
+ */
+EXPORT int raw_wait(int device, uint32_t entries, uint64_t timeout_ns)
+{
+	struct barkeep_wait wait = { .size = sizeof(wait), .timeout_ns = timeout_ns };
+	struct interrupter interrupter = { .thread = pthread_self() };
+	struct sigaction action = { .sa_handler = interrupted }, before;
+	size_t bytes = entries * sizeof(struct barkeep_event);
+	volatile struct barkeep_control *control =
+		shared_map(device, BARKEEP_MMAP_CONTROL, 4096, PROT_READ | PROT_WRITE);
+	const volatile struct barkeep_event *ring =
+		shared_map(device, BARKEEP_MMAP_RING, bytes, PROT_READ);
+	pthread_t thread;
+	int ret;
+
+	if (!control || !ring)
+		return -ENOMEM;
+	sigaction(SIGWINCH, &action, &before);
+	ret = -pthread_create(&thread, NULL, interrupt, &interrupter);
+	if (!ret) {
+		do {
+			while (ring[control->head & (entries - 1)].sequence == control->head + 1)
+				control->head++;
+			ret = outcome(ioctl(device, BARKEEP_WAIT, &wait));
+		} while (!ret);
+		interrupter.done = 1;
+		pthread_join(thread, NULL);
+	}
+	sigaction(SIGWINCH, &before, NULL);
+	munmap((void *)control, 4096);
+	munmap((void *)ring, bytes);
+	return ret;
 }
 
 /* Takes a few events, as a model does that has lost some of them. */

@@ -112,6 +112,7 @@ interface Library {
     seed: bigint,
   ): number;
   raw_fenced(bytes: bigint): number;
+  raw_wait(device: number, entries: number, timeout: bigint): number;
 }
 
 interface Ffi {
@@ -171,6 +172,7 @@ export async function loadRaw(): Promise<Library> {
       returns: i32,
     },
     raw_fenced: { args: [u64], returns: "ptr" },
+    raw_wait: { args: [i32, u32, u64], returns: i32 },
     raw_scribble: { args: [i32, u32, i32, u64], returns: i32 },
   }).symbols as Library;
 }

@@ -7,7 +7,15 @@
  */
 import assert from "node:assert/strict";
 import { eventually, guestTest } from "./harness.ts";
-import { errno, ioctls, plugFields, rawPlug, set, struct } from "./raw.ts";
+import {
+  errno,
+  ioctls,
+  loadRaw,
+  plugFields,
+  rawPlug,
+  set,
+  struct,
+} from "./raw.ts";
 import { openFile, openPlugged, order } from "./raw_device.ts";
 
 guestTest("an ioctl that is not there is ENOTTY", async () => {
@@ -73,6 +81,16 @@ guestTest(
     assert.ok(platform < 0, "domain 0 is the machine's own");
   },
 );
+
+guestTest("a wait ends with its time, or with a signal", async () => {
+  using device = await openPlugged();
+  const { raw_wait } = await loadRaw();
+  const entries = 256;
+  const long = 30_000_000_000n;
+  assert.equal(raw_wait(device.file, entries, 0n), -errno.ETIMEDOUT);
+  assert.equal(raw_wait(device.file, entries, 1000n), -errno.ETIMEDOUT);
+  assert.equal(raw_wait(device.file, entries, long), -errno.EINTR);
+});
 
 guestTest("config reads and writes end where config space ends", async () => {
   using device = await openPlugged();
