@@ -270,6 +270,29 @@ guestTest(
   },
 );
 
+guestTest(
+  "a power state is not entered that is not there, or from a lower one",
+  async () => {
+    for (const lower of [undefined, "d1", "d2"] as const) {
+      const capabilities = [pm(lower ? { [lower]: true } : {})];
+      await using card = await plug({ capabilities });
+      using config = new HostConfig(card.address);
+      const enter = (state: number): number => {
+        config.write(0x44, state, 2);
+        return config.read(0x44, 2) & 3;
+      };
+      for (const state of [1, 2] as const) {
+        const there = lower === `d${state}`;
+        assert.equal(enter(state), there ? state : 0, `D${state}: ${lower}`);
+        assert.equal(enter(0), 0);
+        assert.equal(enter(3), 3);
+        assert.equal(enter(state), 3, `D3hot to D${state}: ${lower}`);
+        assert.equal(enter(0), 0);
+      }
+    }
+  },
+);
+
 guestTest("with No_Soft_Reset, D3hot and back is no reset", async () => {
   await using card = await plug({ capabilities: [pm({ noSoftReset: true })] }, {
     read: () => 1,
