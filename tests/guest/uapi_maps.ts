@@ -6,7 +6,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { guestTest } from "./harness.ts";
+import { readFileSync } from "node:fs";
+import { guestTest, plug } from "./harness.ts";
 import { errno } from "./raw.ts";
 import { openFile, openPlugged } from "./raw_device.ts";
 
@@ -70,6 +71,17 @@ guestTest(
     }
   },
 );
+
+guestTest("a model's children have none of its mappings", async () => {
+  await using _ = await plug();
+  const areas = readFileSync("/proc/self/smaps", "utf8")
+    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+    .filter((area) => area.split("\n", 1)[0]?.endsWith(" /dev/barkeep"));
+  assert.ok(areas.length >= names.length, String(areas.length));
+  for (const area of areas) {
+    assert.match(area, /^VmFlags:.* dc( |$)/m, "not to be copied by fork()");
+  }
+});
 
 guestTest(
   "private mappings, and any before the plug, are refused",
