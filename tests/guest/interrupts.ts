@@ -139,6 +139,23 @@ guestTest(
   },
 );
 
+guestTest("so it is where the message address has 32 bits", async () => {
+  const vectors = msi({ vectors: 2, maskable: true, address64: false });
+  await using card = await plug({ capabilities: [vectors] });
+  await card.driver.run("vectors", 2);
+  using config = new HostConfig(card.address);
+  const mask = 0x4c;
+  const pending = 0x50;
+  config.write(mask, 0b10);
+  card.device.irq.raise(1);
+  card.device.irq.raise(0);
+  await counted(card, [1, 0]);
+  assert.equal(config.read(pending), 0b10);
+  config.write(mask, 0);
+  await counted(card, [1, 1]);
+  assert.equal(config.read(pending), 0);
+});
+
 guestTest(
   "INTx is a level that Status shows and a later handler still sees",
   async () => {
