@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { IrqRefused, msi, Unplugged } from "../../mod.ts";
+import { IrqRefused, msi, pcie, Unplugged } from "../../mod.ts";
 import { HostConfig } from "./config.ts";
 import { type Card, eventually, guestTest, plug } from "./harness.ts";
 
@@ -198,6 +198,24 @@ guestTest(
     card.device.irq.deassert();
   },
 );
+
+guestTest("a reset of the function lowers the line", async () => {
+  const capabilities = [pcie()];
+  await using card = await plug({ capabilities, interruptPin: "A" });
+  using config = new HostConfig(card.address);
+  await card.driver.run("intx", 1);
+  card.device.irq.assert();
+  await counted(card, [1]);
+  await card.driver.run("reset");
+  assert.equal(config.read(0x06, 2) >> 3 & 1, 0);
+  await card.driver.run("intx", 0);
+  await card.driver.run("intx", 1);
+  await settled();
+  assert.deepEqual(await counts(card), [0]);
+  card.device.irq.assert();
+  await counted(card, [1]);
+  card.device.irq.deassert();
+});
 
 guestTest(
   "a line that no driver handles and no model lowers leaves the CPU to others",
