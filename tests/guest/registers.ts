@@ -439,6 +439,22 @@ guestTest("two devices of one map have registers of their own", async () => {
   assert.deepEqual(told, ["second"]);
 });
 
+guestTest("two BARs of one map have registers of their own", async () => {
+  const map = registers({ one: { at: 0, tell: "write" } });
+  const bar = { size: 4096, registers: map } as const;
+  await using card = await plug({ bars: [bar, null, bar] as const });
+  const [first, , second] = card.device.bars;
+  const told: string[] = [];
+  on(first.registers.one, () => void told.push("first"));
+  on(second.registers.one, () => void told.push("second"));
+  await card.driver.write(0, 1);
+  await card.driver.write(0, 2, { bar: 2 });
+  assert.equal(await card.driver.read(0), 1);
+  assert.equal(await card.driver.read(0, 4, { bar: 2 }), 2);
+  await card.driver.read(4);
+  assert.deepEqual(told, ["first", "second"]);
+});
+
 guestTest(
   "a register's handler that throws unplugs the device, and is named",
   async () => {
