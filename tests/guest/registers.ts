@@ -486,6 +486,23 @@ guestTest(
   },
 );
 
+guestTest("a register's handler that failed is not called again", async () => {
+  const map = registers({ queue: { at: 0, count: 8, tell: "write" } });
+  const bars = [{ size: 4096, registers: map }] as const;
+  await using card = await plug({ bars });
+  const heard: number[] = [];
+  on(card.device.bars[0].registers.queue, async (_value, index) => {
+    heard.push(index);
+    // The others come meanwhile.
+    await sleep(50);
+    throw new Error("planted");
+  });
+  await card.driver.run("fill", 0, 0, 32, 1);
+  await assert.rejects(card.served, /a write of queue\.at\(0\): planted/);
+  await card.device.gone;
+  assert.deepEqual(heard, [0]);
+});
+
 guestTest("on() refuses handlers that would hear of nothing", async () => {
   const map = registers({ plain: { at: 0 }, told: { at: 4, tell: "write" } });
   await using card = await plug({ bars: [{ size: 4096, registers: map }] });
