@@ -259,6 +259,9 @@ guestTest(
     execFileSync("setpci", ["-s", card.address, "COMMAND=0"]);
     assert.equal(await driver.read(0), 0xffff_ffff);
     assert.equal(await driver.read(3 * page), 0xffff_ffff);
+    for (const name of ["memread", "memwrite"]) {
+      assert.equal(await driver.try("syscall", name, 3 * page), "errno 5");
+    }
     await driver.write(4, 1);
     execFileSync("setpci", ["-s", card.address, "COMMAND=2"]);
     assert.equal(await driver.read(0), 0);
