@@ -157,6 +157,7 @@ guestTest(
     await using card = await plugAlone({ bars }, handlers);
     const path = functionPath(card.address, "resource0");
     using driver = await UserDriver.map(path, 2 * page);
+    await driver.write(page + 0x3c, 0x2);
     await driver.write(page + 0x40, 0xd00b);
     await driver.write(page + 0x44, 0x1);
     assert.equal(await driver.read(page + 0x40), 0xd00b);
