@@ -222,6 +222,7 @@ for (
         4 * page,
       );
       await driver.write(page, 0x61);
+      await driver.write(4 * page - 4, 0x62);
       assert.equal(await driver.read(0), 0);
       await card.device.unplug({ surprise: true });
       await card.device.gone;
@@ -230,8 +231,9 @@ for (
       for (let round = 0; round < 20; round++) {
         new Uint8Array(1 << 20).fill(round);
       }
-      assert.equal(await driver.read(page), 0xffff_ffff);
-      assert.equal(await driver.read(0), 0xffff_ffff);
+      for (const at of [0, page, 4 * page - 4]) {
+        assert.equal(await driver.read(at), 0xffff_ffff);
+      }
     },
   );
 }
