@@ -141,6 +141,33 @@ guestTest(
 );
 
 guestTest(
+  "a loop that is left with a read undone has it read all-ones",
+  async () => {
+    await using device = await open({ ...plain, timeout: patiently(10_000) });
+    for await (const event of device) {
+      if (event.kind === "plugged") break;
+    }
+    using driver = await Exerciser.bind(await device.plugged);
+    const undone = driver.read(8);
+    for await (const event of device) {
+      if (event.kind === "read") break;
+    }
+    assert.equal(await undone, ones);
+    const { timeouts, uncompleted } = device.counters;
+    assert.deepEqual([timeouts, uncompleted], [0, 1]);
+    const offsets: number[] = [];
+    const served = device.serve({
+      read: (offset) => (offsets.push(offset), 3),
+    });
+    assert.equal(await driver.read(0), 3);
+    assert.deepEqual(offsets, [0], "it is not asked for again");
+    await device.unplug();
+    await device.gone;
+    await served;
+  },
+);
+
+guestTest(
   "a read that a loop's body forgets is all-ones and reported",
   async () => {
     const map = registers({ later: { at: 8, count: 2, wait: "read" } });
