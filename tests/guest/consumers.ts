@@ -168,6 +168,24 @@ guestTest(
 );
 
 guestTest(
+  "a driver that sleeps is woken when the last piece of its read is there",
+  async () => {
+    const bars = [{ size: 4096, width: 8 }, { size: 4096 }] as const;
+    const timeout = patiently(10_000);
+    await using card = await plug({ bars, timeout }, async (event) => {
+      if (event.kind !== "read64" && event.kind !== "read") return;
+      await sleep(20);
+      if (event.kind === "read") event.complete(2);
+      else event.complete(1n);
+    });
+    const start = performance.now();
+    assert.equal(await card.driver.run("read", 0, 0, 8), "0x1");
+    assert.equal(await card.driver.run("read", 1, 0, 8), "0x200000002");
+    assert.ok(performance.now() - start < timeout / 2);
+  },
+);
+
+guestTest(
   "a read that a loop's body forgets is all-ones and reported",
   async () => {
     const map = registers({ later: { at: 8, count: 2, wait: "read" } });
