@@ -7,8 +7,15 @@
  */
 import assert from "node:assert/strict";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { BarkeepError, type Capability, msi, pcie, pm } from "../../mod.ts";
-import { eventually, functionPath, guestTest, plug } from "./harness.ts";
+import {
+  BarkeepError,
+  type Capability,
+  msi,
+  open,
+  pcie,
+  pm,
+} from "../../mod.ts";
+import { eventually, functionPath, guestTest, plain, plug } from "./harness.ts";
 
 /** Config space from the host's side, by sysfs. */
 export class HostConfig implements Disposable {
@@ -133,6 +140,30 @@ guestTest(
       notice.kind === "config" && ![0x0c, 0x40, 0x44].includes(notice.offset)
     );
     assert.deepEqual(others, []);
+  },
+);
+
+guestTest(
+  "of what finds no room in the ring, the last value is told when there is",
+  async () => {
+    await using device = await open({ ...plain, ring: 256, notify: [0x0c] });
+    const address = await device.plugged;
+    // Nobody takes events.
+    using config = new HostConfig(address);
+    for (let n = 0; n < 300; n++) config.write(0x0c, n % 2, 1);
+    config.write(0x0c, 0x5a, 1);
+    config.write(command, config.read(command, 2) | 0x400, 2);
+    const values: number[] = [];
+    let disabled = false;
+    const served = device.serve({
+      config: ({ value }) => void values.push(value & 0xff),
+      command: ({ interruptDisable }) => void (disabled = interruptDisable),
+    });
+    await eventually(() => values.at(-1) === 0x5a && disabled, "the last ones");
+    assert.ok(values.length > 200 && values.length <= 256, "it was not full");
+    await device.unplug();
+    await device.gone;
+    await served;
   },
 );
 
