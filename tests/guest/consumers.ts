@@ -10,6 +10,7 @@ import assert from "node:assert/strict";
 import {
   Busy,
   CompletionRefused,
+  type Event,
   open,
   type ReadEvent,
   registers,
@@ -140,6 +141,29 @@ guestTest(
   },
 );
 
+guestTest("next() twice at once is of two events", async () => {
+  await using device = await open({ ...plain, timeout: patiently(10_000) });
+  const events = device[Symbol.asyncIterator]();
+  const until = async (wanted: (event: Event) => boolean) => {
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done || wanted(value)) return;
+    }
+  };
+  await until(({ kind }) => kind === "plugged");
+  using driver = await Exerciser.bind(await device.plugged);
+  await driver.write(8, 1);
+  await until((event) => event.kind === "write" && event.offset === 8);
+  const both = [events.next(), events.next()];
+  await driver.write(0, 1);
+  await driver.write(4, 2);
+  const told = await Promise.all(both);
+  const offsets = told.map(({ value }) =>
+    value.kind === "write" && value.offset
+  );
+  assert.deepEqual(offsets, [0, 4]);
+});
+
 guestTest(
   "a loop that is left with a read undone has it read all-ones",
   async () => {
@@ -171,17 +195,16 @@ guestTest(
   "a driver that sleeps is woken when the last piece of its read is there",
   async () => {
     const bars = [{ size: 4096, width: 8 }, { size: 4096 }] as const;
-    const timeout = patiently(10_000);
+    // Longer than this case may take: one that is not woken does not end.
+    const timeout = 600_000;
     await using card = await plug({ bars, timeout }, async (event) => {
       if (event.kind !== "read64" && event.kind !== "read") return;
       await sleep(20);
       if (event.kind === "read") event.complete(2);
       else event.complete(1n);
     });
-    const start = performance.now();
     assert.equal(await card.driver.run("read", 0, 0, 8), "0x1");
     assert.equal(await card.driver.run("read", 1, 0, 8), "0x200000002");
-    assert.ok(performance.now() - start < timeout / 2);
   },
 );
 

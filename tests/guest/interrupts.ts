@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { IrqRefused, msi, pcie, Unplugged } from "../../mod.ts";
+import { IrqRefused, msi, pcie, pm, Unplugged } from "../../mod.ts";
 import { HostConfig } from "./config.ts";
 import { type Card, eventually, guestTest, plug } from "./harness.ts";
 
@@ -198,6 +198,20 @@ guestTest(
     card.device.irq.deassert();
   },
 );
+
+guestTest("the line is not heard while the function is in D3hot", async () => {
+  const capabilities = [pm({ noSoftReset: true })];
+  await using card = await plug({ capabilities, interruptPin: "A" });
+  using config = new HostConfig(card.address);
+  await card.driver.run("intx", 1);
+  config.write(0x44, 3, 2);
+  card.device.irq.assert();
+  await settled();
+  assert.deepEqual(await counts(card), [0]);
+  config.write(0x44, 0, 2);
+  await counted(card, [1]);
+  card.device.irq.deassert();
+});
 
 guestTest("a reset of the function lowers the line", async () => {
   const capabilities = [pcie()];

@@ -24,6 +24,11 @@ const refused: Record<string, {
   options?: CardOptions;
 }> = {
   "two that are the same": { registers: [good, good] },
+  // Refused after them: what is left of them is found in the end.
+  "a good one of a device without a vendor": {
+    registers: [good],
+    options: { spec: { id: { vendor: 0xffff, device: 1 } } },
+  },
   "two that overlap": {
     registers: [good, { offset: 0x13, width: 1 }],
   },

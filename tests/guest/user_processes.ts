@@ -68,6 +68,27 @@ guestTest(
   },
 );
 
+guestTest("/proc/PID/mem goes from page to page of a BAR", async () => {
+  const pages = 16;
+  const bars = [{ size: pages * page, trap: [] }] as const;
+  await using card = await plugAlone({ bars }, {});
+  const path = functionPath(card.address, "resource0");
+  using driver = await UserDriver.map(path, pages * page);
+  const memory = memoryOf(card.device);
+  // Not in their order, so that their memory is not either.
+  for (let n = 0; n < pages; n++) {
+    const at = n * 7 % pages * page;
+    memory.setUint32(at, at + 1, true);
+    memory.setUint32(at + page - 4, at + 2, true);
+  }
+  for (let at = page; at < pages * page; at += page) {
+    const both = BigInt(at + 1) << 32n | BigInt(at - page + 2);
+    assert.equal(await driver.run("syscall", "memread", at - 4), both);
+    await driver.run("syscall", "memwrite", at - 4);
+    assert.equal(memory.getBigUint64(at - 4, true), 0x1122_3344_5566_7788n);
+  }
+});
+
 guestTest(
   "mappings are split, moved, protected and inherited as those of any device",
   async () => {
