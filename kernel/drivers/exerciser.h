@@ -129,6 +129,7 @@ int exerciser_alloc(struct exerciser *exerciser, const u64 *arguments, char *ans
 int exerciser_unmap(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_scatter(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_gather(struct exerciser *exerciser, const u64 *arguments, char *answer);
+int exerciser_mask(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_peek(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_poke(struct exerciser *exerciser, const u64 *arguments, char *answer);
 int exerciser_master(struct exerciser *exerciser, const u64 *arguments, char *answer);

@@ -198,6 +198,13 @@ int exerciser_gather(struct exerciser *exerciser, const u64 *arguments, char *an
 	return 0;
 }
 
+int exerciser_mask(struct exerciser *exerciser, const u64 *arguments, char *answer)
+{
+	if (!arguments[0] || arguments[0] > 64)
+		return -EINVAL;
+	return dma_set_mask_and_coherent(&exerciser->pdev->dev, DMA_BIT_MASK(arguments[0]));
+}
+
 static int exerciser_byte(struct exerciser *exerciser, const u64 *arguments, u8 **byte)
 {
 	struct exerciser_buffer *buffer = exerciser_find(exerciser, arguments[0]);

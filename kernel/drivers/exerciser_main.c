@@ -45,6 +45,7 @@
  *	scatter DIRECTION COUNT BYTES LAST	a list of COUNT entries, the last one of LAST
  *						bytes; answers the bus addresses
  *	gather					undoes it
+ *	mask BITS				of bus addresses
  *	peek ADDRESS OFFSET			a byte of such memory
  *	poke ADDRESS OFFSET VALUE
  *	master 0|1				bus mastering
@@ -128,6 +129,7 @@ static const struct {
 	{ "unmap", 1, exerciser_unmap },
 	{ "scatter", 4, exerciser_scatter },
 	{ "gather", 0, exerciser_gather },
+	{ "mask", 1, exerciser_mask },
 	{ "peek", 2, exerciser_peek },
 	{ "poke", 3, exerciser_poke },
 	{ "master", 1, exerciser_master },

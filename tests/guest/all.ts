@@ -20,6 +20,7 @@ import "./user_mappings.ts";
 import "./user_processes.ts";
 import "./failures.ts";
 import "./registers.ts";
+import "./register_handlers.ts";
 import "./config.ts";
 import "./interrupts.ts";
 import "./dma.ts";

@@ -42,6 +42,21 @@ function refused(device: Device, wanted: Refusal, act: () => void): void {
 
 const bytes = Uint8Array.from({ length: 300 }, (_, index) => index * 7);
 
+guestTest("no address is one that a write to is an interrupt", async () => {
+  await using card = await plug();
+  await card.driver.run("mask", 32);
+  const megabyte = 1 << 20;
+  const addresses: number[] = [];
+  for (let n = 0; n < 24; n++) {
+    addresses.push(await map(card, "alloc", megabyte));
+  }
+  const first = 0xfee0_0000;
+  assert.ok(Math.min(...addresses) < first && Math.max(...addresses) > first);
+  for (const address of addresses) {
+    assert.ok(address + megabyte <= first || address >= 0xfef0_0000);
+  }
+});
+
 for (const dma of ["iommu", "direct"] as const) {
   guestTest(
     `${dma}: the device reads what the driver wrote, and writes what it reads`,
@@ -228,6 +243,23 @@ for (const dma of ["iommu", "direct"] as const) {
       }
     },
   );
+
+  guestTest(`${dma}: addresses are within the driver's mask`, async () => {
+    await using card = await plug({ dma });
+    const limit = 2 ** 24;
+    await assert.rejects(card.driver.run("mask", 23), "of no zone");
+    await card.driver.run("mask", 24);
+    const address = await map(card, "alloc", 4096);
+    assert.ok(address + 4096 <= limit, address.toString(16));
+    card.device.dma.write(address, bytes.subarray(0, 16));
+    assert.equal(await peek(card, address, 15), bytes[15]);
+    // Memory that is beyond it can be mapped by an IOMMU only.
+    const mapping = map(card, "map", "both", 64);
+    const mapped = dma === "iommu"
+      ? await mapping
+      : await mapping.catch(() => 0);
+    assert.ok(mapped + 64 <= limit, mapped.toString(16));
+  });
 
   guestTest(`${dma}: of a list that cannot be mapped nothing is`, async () => {
     await using card = await plug({ dma });
