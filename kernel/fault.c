@@ -117,6 +117,14 @@ static void fault_give_up(const struct pt_regs *regs, unsigned long address)
 	*this_cpu_ptr(&fault_given_up) = given_up;
 }
 
+static bool fault_was_given_up(unsigned long address)
+{
+	const struct fault_given_up *given_up = this_cpu_ptr(&fault_given_up);
+
+	return unlikely(given_up->task == current && given_up->address == address) &&
+	       ktime_get_mono_fast_ns() - given_up->time < FAULT_AGAIN_NS;
+}
+
 /*
  * In place of bad_area_nosemaphore(); @mapping is what fault_is_ours() found. It and its
  * device are there until interrupts are on, for that is when a grace period can end:
@@ -164,7 +172,6 @@ static bool fault_is_ours(struct pt_regs *call)
 {
 	const struct pt_regs *regs = (struct pt_regs *)call->di;
 	struct barkeep_mapping *mapping;
-	struct fault_given_up *given_up;
 
 	if (call->si & (X86_PF_USER | X86_PF_INSTR | X86_PF_PROT))
 		return false;
@@ -174,15 +181,10 @@ static bool fault_is_ours(struct pt_regs *call)
 	mapping = barkeep_map_find(call->dx);
 	if (!mapping)
 		return false;
-	given_up = this_cpu_ptr(&fault_given_up);
-	if (likely(given_up->task != current || given_up->ip != regs->ip ||
-		   given_up->address != call->dx)) {
-		call->si = (unsigned long)mapping;
-		return true;
-	}
-	given_up->task = NULL;
-	if (ktime_get_mono_fast_ns() - given_up->time < FAULT_AGAIN_NS)
+	if (fault_was_given_up(call->dx) && this_cpu_read(fault_given_up.ip) == regs->ip) {
+		this_cpu_write(fault_given_up.task, NULL);
 		return false;
+	}
 	call->si = (unsigned long)mapping;
 	return true;
 }
@@ -204,16 +206,13 @@ static int fault_in_probe(struct pt_regs *regs, int trap)
  */
 static bool fault_is_in_probe(struct pt_regs *call)
 {
-	const struct fault_given_up *given_up = this_cpu_ptr(&fault_given_up);
 	unsigned long address;
 
 	if (call->si != X86_TRAP_PF)
 		return false;
 	address = read_cr2();
-	if (address < TASK_SIZE_MAX || !barkeep_map_find(address))
-		return false;
-	return given_up->task != current || given_up->address != address ||
-	       ktime_get_mono_fast_ns() - given_up->time >= FAULT_AGAIN_NS;
+	return address >= TASK_SIZE_MAX && barkeep_map_find(address) &&
+	       !fault_was_given_up(address);
 }
 #endif
 
