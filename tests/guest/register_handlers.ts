@@ -146,6 +146,7 @@ guestTest(
     const fault = await card.told("fault");
     assert.deepEqual([fault.reason, fault.access], ["timeout", "write"]);
     assert.deepEqual([fault.register, fault.index], ["start", 0]);
+    assert.equal(fault.offset, 0);
     assert.equal(card.device.counters.timeouts, 1);
     // The kernel waits for less once somebody has not answered.
     await card.driver.write(0, 2);
